@@ -1,0 +1,146 @@
+/**
+ * Calls on directory entries relative to an open directory, for names that may hold any byte. The last component is
+ * never followed. Node's fs has none of these forms.
+ */
+import { constants } from 'node:fs';
+import { SyscallError } from '../errors.js';
+import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, O_CLOEXEC, O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from './flags.js';
+import { bind, check, cstring, errnoName, lastErrno } from './libc.js';
+
+const cOpenat = bind('int openat(int, const void *, int, uint)');
+const cMkdirat = bind('int mkdirat(int, const void *, uint)');
+const cUnlinkat = bind('int unlinkat(int, const void *, int)');
+const cSymlinkat = bind('int symlinkat(const void *, int, const void *)');
+const cLinkat = bind('int linkat(int, const void *, int, const void *, int)');
+const cMknodat = bind('int mknodat(int, const void *, uint, uint64_t)');
+const cFchownat = bind('int fchownat(int, const void *, uint, uint, int)');
+const cFchmodat = bind('int fchmodat(int, const void *, uint, int)');
+const cUtimensat = bind('int utimensat(int, const void *, const void *, int)');
+const cFutimens = bind('int futimens(int, const void *)');
+const cRenameat = bind('int renameat(int, const void *, int, const void *)');
+const cSyncfs = bind('int syncfs(int)');
+const cOpenat2 = bind('long syscall(long, int, const void *, const void *, uint64_t)');
+
+/** The number of openat2(2), the same on every architecture (unified numbers above 423). */
+const SYS_openat2 = 437;
+
+export { AT_FDCWD };
+
+function show(name: Uint8Array): string {
+  const end = name.at(-1) === 0 ? name.length - 1 : name.length;
+  return JSON.stringify(Buffer.from(name.buffer, name.byteOffset, end).toString());
+}
+
+/** openat(2) with O_CLOEXEC; `name` is NUL-terminated. Returns the descriptor. */
+export function openAt(dir: number, name: Uint8Array, flags: number, mode = 0): number {
+  return check(cOpenat(dir, name, flags | O_CLOEXEC, mode), 'openat', show(name));
+}
+
+/** struct open_how of linux/openat2.h: flags, mode, resolve, 64 bits each. */
+const how = Buffer.alloc(24);
+
+/**
+ * openat2(2). With the default `resolve` the path is looked up as if `dir` were the root directory: absolute paths and
+ * symbolic links, and `..`, never lead outside, and magic links of /proc are refused. EAGAIN (a rename ran in parallel)
+ * is tried again a bounded number of times.
+ */
+export function openAt2(
+  dir: number,
+  path: Uint8Array,
+  flags: number,
+  resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+  mode = 0,
+): number {
+  how.writeBigUInt64LE(BigInt(flags | O_CLOEXEC), 0);
+  how.writeBigUInt64LE(BigInt(mode), 8);
+  how.writeBigUInt64LE(BigInt(resolve), 16);
+  for (let attempt = 0; ; attempt++) {
+    const fd = Number(cOpenat2(SYS_openat2, dir, path, how, 24));
+    if (fd >= 0) return fd;
+    const errno = lastErrno();
+    if (errnoName(errno) === 'EAGAIN' && attempt < 1000) continue;
+    throw new SyscallError('openat2', show(path), errno, errnoName(errno));
+  }
+}
+
+/** Opens a directory below `dir` as a place to work from (O_PATH). */
+export function openDirectoryInRoot(dir: number, path: Uint8Array, resolve?: number): number {
+  return openAt2(dir, path, O_PATH | constants.O_DIRECTORY, resolve);
+}
+
+export function mkdirAt(dir: number, name: Uint8Array, mode: number): void {
+  check(cMkdirat(dir, name, mode), 'mkdirat', show(name));
+}
+
+export function unlinkAt(dir: number, name: Uint8Array, flags = 0): void {
+  check(cUnlinkat(dir, name, flags), 'unlinkat', show(name));
+}
+
+export function symlinkAt(target: Uint8Array, dir: number, name: Uint8Array): void {
+  check(cSymlinkat(target, dir, name), 'symlinkat', show(name));
+}
+
+/** linkat(2) without following `name`. */
+export function linkAt(fromDir: number, from: Uint8Array, dir: number, name: Uint8Array): void {
+  check(cLinkat(fromDir, from, dir, name, 0), 'linkat', `${show(from)} to ${show(name)}`);
+}
+
+/** mknodat(2); `mode` includes the file type, `major` and `minor` are packed as makedev(3) does. */
+export function mknodAt(dir: number, name: Uint8Array, mode: number, major = 0, minor = 0): void {
+  const device =
+    (BigInt(major & 0xfffff000) << 32n) |
+    (BigInt(major & 0xfff) << 8n) |
+    (BigInt(minor >>> 8) << 20n) |
+    BigInt(minor & 0xff);
+  check(cMknodat(dir, name, mode, device), 'mknodat', show(name));
+}
+
+/** Changes the owner of the entry itself, also of a symbolic link. */
+export function chownAt(dir: number, name: Uint8Array, uid: number, gid: number): void {
+  check(cFchownat(dir, name, uid, gid, AT_SYMLINK_NOFOLLOW), 'fchownat', show(name));
+}
+
+/** fchmodat(2); it follows links, so call it only on what is known to be no symbolic link. */
+export function chmodAt(dir: number, name: Uint8Array, mode: number): void {
+  check(cFchmodat(dir, name, mode, 0), 'fchmodat', show(name));
+}
+
+/** Two struct timespec (atime, mtime): seconds and nanoseconds, 64 bits each. */
+const times = Buffer.alloc(32);
+
+export interface Timestamp {
+  /** Seconds since 1970, may be negative. */
+  seconds: number;
+  /** 0 … 999 999 999 */
+  nanoseconds: number;
+}
+
+function packTimes(atime: Timestamp, mtime: Timestamp): Buffer {
+  times.writeBigInt64LE(BigInt(atime.seconds), 0);
+  times.writeBigInt64LE(BigInt(atime.nanoseconds), 8);
+  times.writeBigInt64LE(BigInt(mtime.seconds), 16);
+  times.writeBigInt64LE(BigInt(mtime.nanoseconds), 24);
+  return times;
+}
+
+export function setTimesAt(dir: number, name: Uint8Array, atime: Timestamp, mtime: Timestamp): void {
+  check(cUtimensat(dir, name, packTimes(atime, mtime), AT_SYMLINK_NOFOLLOW), 'utimensat', show(name));
+}
+
+export function setTimes(fd: number, atime: Timestamp, mtime: Timestamp): void {
+  check(cFutimens(fd, packTimes(atime, mtime)), 'futimens');
+}
+
+export function renameAt(fromDir: number, from: Uint8Array, dir: number, name: Uint8Array): void {
+  check(cRenameat(fromDir, from, dir, name), 'renameat', `${show(from)} to ${show(name)}`);
+}
+
+/**
+ * Writes everything of the file system that holds `fd` to the disk. Write errors since the descriptor was opened are
+ * reported here once (Linux 5.8), so open it before the first write and never ignore the failure.
+ */
+export function syncFileSystem(fd: number): void {
+  check(cSyncfs(fd), 'syncfs');
+}
+
+export { cstring };

@@ -1,0 +1,97 @@
+/**
+ * The only place that talks to native code. Everything here is mechanism: a bound C function, the errno of the call
+ * just made, an address. Wrappers with typed arguments live next to this file, one subject each.
+ *
+ * Rules: errno is read in the same tick as the call; constants carry the name they have in the C headers; paths that
+ * may hold any byte are passed as NUL-terminated buffers ({@link cstring}), never as JavaScript strings.
+ */
+import { createRequire } from 'node:module';
+import { constants } from 'node:os';
+import { KnownError, SyscallError } from '../errors.js';
+
+type Koffi = typeof import('koffi').default;
+type Library = ReturnType<Koffi['load']>;
+/** What C accepts from us: integers, buffers (as pointers), strings (as UTF-8), null (as NULL). */
+export type NativeArgument = number | bigint | string | Uint8Array | null;
+export type NativeFunction = (...args: NativeArgument[]) => number;
+
+let koffiModule: Koffi | undefined;
+let libc: Library | undefined;
+
+function koffi(): Koffi {
+  if (koffiModule === undefined) {
+    try {
+      koffiModule = createRequire(import.meta.url)('koffi') as Koffi;
+    } catch (cause) {
+      throw new KnownError('E_KERNEL', `cannot load the native module koffi for ${process.platform} ${process.arch}`, {
+        cause,
+        hint: 'reinstall tspull on this machine, so that npm picks the build for its processor and C library',
+      });
+    }
+  }
+  return koffiModule;
+}
+
+/** Opens a shared library, or returns undefined when the machine has none of the given names. */
+export function openLibrary(...names: string[]): Library | undefined {
+  for (const name of names) {
+    try {
+      return koffi().load(name);
+    } catch (error) {
+      if (!(error instanceof Error) || !/cannot open shared object|No such file|failed to load/i.test(error.message))
+        throw error;
+    }
+  }
+  return undefined;
+}
+
+/** Binds a function of the C library by its C prototype; the library is loaded at the first call. */
+export function bind(prototype: string): NativeFunction {
+  let bound: NativeFunction | undefined;
+  return (...args) => {
+    if (bound === undefined) {
+      libc ??= openLibrary('libc.so.6', `libc.musl-${process.arch === 'x64' ? 'x86_64' : 'aarch64'}.so.1`);
+      if (libc === undefined) throw new KnownError('E_KERNEL', 'cannot find the C library (libc.so.6)');
+      bound = libc.func(prototype) as unknown as NativeFunction;
+    }
+    return bound(...args);
+  };
+}
+
+/** The errno that the last native call of this thread left. Read it before anything else runs. */
+export function lastErrno(): number {
+  return koffi().errno();
+}
+
+/** The address of the first byte of a buffer; valid as long as the buffer is referenced. */
+export function addressOf(buffer: Uint8Array): bigint {
+  return BigInt(koffi().address(buffer));
+}
+
+const errnoNames = new Map<number, string>(Object.entries(constants.errno).map(([name, value]) => [value, name]));
+// Node lists no name for these two aliases and for the few Linux errnos that libuv does not know.
+errnoNames.set(constants.errno.EAGAIN, 'EAGAIN');
+errnoNames.set(95, 'EOPNOTSUPP');
+errnoNames.set(117, 'EUCLEAN');
+
+/** `ENOENT` for 2, and so on; `errno 999` where no name is known. */
+export function errnoName(errno: number): string {
+  return errnoNames.get(errno) ?? `errno ${errno}`;
+}
+
+/** Returns `result` unless it is negative; then throws a {@link SyscallError} with the errno of the call. */
+export function check(result: number, call: string, operands = ''): number {
+  if (result >= 0) return result;
+  const errno = lastErrno();
+  throw new SyscallError(call, operands, errno, errnoName(errno));
+}
+
+/** A path or name as C wants it: its bytes and a NUL. A NUL inside is refused, C would cut there. */
+export function cstring(text: string | Uint8Array): Buffer {
+  const bytes = typeof text === 'string' ? Buffer.from(text, 'utf8') : text;
+  if (bytes.includes(0)) throw new SyscallError('cstring', JSON.stringify(Buffer.from(bytes).toString()), 22, 'EINVAL');
+  const out = Buffer.allocUnsafe(bytes.length + 1);
+  out.set(bytes);
+  out[bytes.length] = 0;
+  return out;
+}
