@@ -1,0 +1,97 @@
+/**
+ * Directories of a layer by path, each pinned by a descriptor. A path is walked one component at a time from its parent's
+ * descriptor without following links, so nothing outside the layer can ever be reached; a component that is a symbolic link
+ * is looked up by the kernel as if the layer were the root directory.
+ */
+import { closeSync, constants } from 'node:fs';
+import { isErrno } from '../errors.js';
+import { O_PATH } from '../linux/flags.js';
+import { mkdirAt, openAt, openDirectoryInRoot } from '../linux/inode.js';
+import { cstring } from '../linux/libc.js';
+import { archiveError } from './header.js';
+
+/** Open directories kept; a layer is written mostly depth first, so few are enough. */
+const MAX_OPEN = 128;
+
+const OPEN_DIRECTORY = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+
+export interface PinnedDirectory {
+  fd: number;
+  /** The path leads through a symbolic link, so another path names the same directory. */
+  alias: boolean;
+}
+
+export class DirectoryCache {
+  readonly #root: number;
+  readonly #open = new Map<string, PinnedDirectory>();
+
+  /** `root` stays the caller's. */
+  constructor(root: number) {
+    this.#root = root;
+  }
+
+  /** The directory at `path` ('' is the root), created with its parents (0755, root, now) where missing. */
+  get(path: string): PinnedDirectory {
+    if (path === '') return { fd: this.#root, alias: false };
+    const known = this.#open.get(path);
+    if (known !== undefined) return known;
+    // Walk up to the nearest open ancestor, then down again, without recursion: paths may be thousands deep.
+    const missing: string[] = [path];
+    let ancestor: PinnedDirectory | undefined;
+    while (ancestor === undefined) {
+      const child = missing[missing.length - 1] as string;
+      const slash = child.lastIndexOf('/');
+      const parent = slash < 0 ? '' : child.slice(0, slash);
+      ancestor = parent === '' ? { fd: this.#root, alias: false } : this.#open.get(parent);
+      if (ancestor === undefined) missing.push(parent);
+    }
+    for (let child = missing.pop(); child !== undefined; child = missing.pop()) ancestor = this.#enter(ancestor, child);
+    return ancestor;
+  }
+
+  closeAll(): void {
+    for (const { fd } of this.#open.values()) closeSync(fd);
+    this.#open.clear();
+  }
+
+  #enter(parent: PinnedDirectory, path: string): PinnedDirectory {
+    const base = cstring(Buffer.from(path.slice(path.lastIndexOf('/') + 1), 'latin1'));
+    const directory = this.#openOrMake(parent, base, path);
+    if (this.#open.size >= MAX_OPEN) this.#closeOldest(parent.fd);
+    this.#open.set(path, directory);
+    return directory;
+  }
+
+  #openOrMake(parent: PinnedDirectory, base: Buffer, path: string): PinnedDirectory {
+    for (;;) {
+      try {
+        return { fd: openAt(parent.fd, base, OPEN_DIRECTORY), alias: parent.alias };
+      } catch (error) {
+        if (isErrno(error, 'ENOTDIR', 'ELOOP')) return { fd: this.#follow(path), alias: true };
+        if (!isErrno(error, 'ENOENT')) throw error;
+      }
+      mkdirAt(parent.fd, base, 0o755);
+    }
+  }
+
+  #follow(path: string): number {
+    try {
+      return openDirectoryInRoot(this.#root, cstring(Buffer.from(path, 'latin1')));
+    } catch (error) {
+      if (isErrno(error, 'ENOTDIR')) throw archiveError('its parent is not a directory');
+      if (isErrno(error, 'ENOENT'))
+        throw archiveError('its parent is a symbolic link that leads to nothing in this layer');
+      if (isErrno(error, 'ELOOP')) throw archiveError('its parent is a loop of symbolic links');
+      throw error;
+    }
+  }
+
+  #closeOldest(except: number): void {
+    for (const [path, { fd }] of this.#open) {
+      if (fd === except) continue;
+      closeSync(fd);
+      this.#open.delete(path);
+      return;
+    }
+  }
+}

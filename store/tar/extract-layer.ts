@@ -1,0 +1,134 @@
+/**
+ * The one pass over a layer's bytes: hash as received, decompress, hash plain, parse, record, write. Everything is synchronous
+ * in the calling thread, so a slow disk holds back the network by itself.
+ */
+import { createHash } from 'node:crypto';
+import { closeSync, constants, mkdirSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { KnownError } from '../errors.js';
+import type { DiffId, Digest } from '../oci/digest.js';
+import { algorithmOf } from '../oci/digest.js';
+import { printable } from '../printable.js';
+import { createDecoder } from './decompress.js';
+import { archiveError } from './header.js';
+import { TarReader } from './reader.js';
+import { TarSplitWriter } from './tar-split-writer.js';
+import { TreeWriter } from './tree-writer.js';
+
+/** Decoded bytes handled at a time; a multiple of the tar block, so a header never lies in two buffers. */
+const BUFFER_BYTES = 1024 * 1024;
+
+export interface LayerExtraction {
+  /** The next bytes of the blob, in order. */
+  push(chunk: Buffer): void;
+  /** All bytes have come: verifies both digests, completes the tree and `tar-split.json.gz`. */
+  finish(): ExtractedLayer;
+  /** Lets go of descriptors and memory after a failure; the staging directory is the caller's to remove. */
+  close(): void;
+}
+
+export interface ExtractedLayer {
+  diffId: DiffId;
+  /** Bytes as `layerdb` records them. */
+  size: number;
+  blobBytes: number;
+  plainBytes: number;
+  entries: number;
+}
+
+export interface ExtractOptions {
+  /** An existing empty directory; receives `diff/` and `tar-split.json.gz`. */
+  staging: string;
+  /** Of the blob as it travels. */
+  digest: Digest;
+  diffId: DiffId;
+  /** Upper bound for the decoded bytes: what a small blob may expand to. */
+  maxPlainBytes: number;
+}
+
+export function extractLayer({ staging, digest, diffId, maxPlainBytes }: ExtractOptions): LayerExtraction {
+  const blobHash = createHash(algorithmOf(digest));
+  const plainHash = createHash('sha256');
+  mkdirSync(join(staging, 'diff'), { mode: 0o755 });
+  const root = openSync(join(staging, 'diff'), constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  const split = new TarSplitWriter(join(staging, 'tar-split.json.gz'));
+  const tree = new TreeWriter(root);
+  const reader = layerReader(tree, split);
+  const buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  let blobBytes = 0;
+  let plainBytes = 0;
+  const decoder = createDecoder({
+    buffer,
+    flush(length) {
+      plainBytes += length;
+      if (plainBytes > maxPlainBytes) throw archiveError(`the layer expands to more than ${maxPlainBytes} bytes`);
+      plainHash.update(length === buffer.length ? buffer : buffer.subarray(0, length));
+      reader.push(buffer, length);
+    },
+  });
+  let open = true;
+  const close = () => {
+    if (!open) return;
+    open = false;
+    decoder.close();
+    tree.close();
+    split.close();
+    closeSync(root);
+  };
+  return {
+    push(chunk) {
+      blobHash.update(chunk);
+      blobBytes += chunk.length;
+      decoder.push(chunk);
+    },
+    finish() {
+      decoder.finish();
+      reader.finish();
+      verify('blob', digest, `${algorithmOf(digest)}:${blobHash.digest('hex')}`);
+      verify('uncompressed layer', diffId, `sha256:${plainHash.digest('hex')}`);
+      tree.finish();
+      split.finish();
+      close();
+      return { diffId, size: tree.size, blobBytes, plainBytes, entries: reader.entries };
+    },
+    close,
+  };
+}
+
+function layerReader(tree: TreeWriter, split: TarSplitWriter): TarReader & { entries: number } {
+  const reader = new TarReader({
+    raw: (buffer, start, end) => split.raw(buffer, start, end),
+    entry(entry) {
+      counted.entries++;
+      try {
+        if (tree.add(entry)) split.startFile(entry.name, entry.payload);
+      } catch (error) {
+        throw naming(error, entry.name);
+      }
+    },
+    data(buffer, start, end) {
+      tree.data(buffer, start, end);
+      split.data(buffer, start, end);
+    },
+    entryEnd() {
+      tree.endOfEntry();
+      split.endFile();
+    },
+  });
+  const counted = Object.assign(reader, { entries: 0 });
+  return counted;
+}
+
+/** Says which member failed. */
+function naming(error: unknown, name: string): unknown {
+  if (!(error instanceof KnownError)) return error;
+  return archiveError(
+    `member ${JSON.stringify(printable(Buffer.from(name, 'latin1').toString(), 200))}: ${error.message}`,
+    error,
+  );
+}
+
+function verify(what: string, expected: string, got: string): void {
+  if (expected !== got)
+    throw new KnownError('E_VERIFY', `the ${what} does not match its digest: expected ${expected}, got ${got}`);
+}
