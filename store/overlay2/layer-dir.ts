@@ -84,40 +84,41 @@ export function lowerOf(root: string, cacheId: string): string[] {
 }
 
 /**
- * Fills in the files beside an existing `diff/` in `dir` (which may still lie in a staging place): `link`, and above a parent
- * `lower` and `work`. Returns the short name; {@link publishLayerDir} makes it real.
+ * Writes the files beside an existing `diff/` in `dir`, which may still lie in a staging place: `link`, and above a parent
+ * `lower` (as {@link lowerOf} of the parent gives it) and `work`.
  */
-export function completeLayerDir(root: string, dir: string, parentCacheId: string | undefined): string {
+export function completeLayerDir(dir: string, link: string, lower: string[]): void {
   const paths = pathsIn(dir);
-  const link = randomLinkId();
   writeNewFile(paths.link, link, 0o644);
-  if (parentCacheId !== undefined) {
-    const lower = lowerOf(root, parentCacheId);
-    if (lower.length > MAX_LOWER)
-      throw new KnownError('E_UNSUPPORTED', `max depth exceeded: more than ${MAX_LOWER} layers`);
-    writeNewFile(paths.lower, lower.join(':'), 0o644);
-    makeDirectory(paths.work, 0o700);
-    markCommitted(layerDirs(root, parentCacheId).committed);
-  }
-  return link;
+  if (lower.length === 0) return;
+  if (lower.length > MAX_LOWER)
+    throw new KnownError('E_UNSUPPORTED', `max depth exceeded: more than ${MAX_LOWER} layers`);
+  writeNewFile(paths.lower, lower.join(':'), 0o644);
+  makeDirectory(paths.work, 0o700);
 }
 
 /** Written on every image layer, also the top one: dockerd then mounts it read-only and leaves its tree pristine. */
-export function markCommitted(path: string): void {
+export function markCommitted(dir: string): void {
   try {
-    writeNewFile(path, '', 0o600);
+    writeNewFile(pathsIn(dir).committed, '', 0o600);
   } catch (error) {
     if (!isErrno(error, 'EEXIST')) throw error;
   }
 }
 
-/** Moves a complete layer directory to its place and makes its short name. */
+/** Moves a complete layer directory to its place and makes its short name. {@link syncOverlayHome} makes that durable. */
 export function publishLayerDir(root: string, dir: string, cacheId: string, link: string): void {
-  const home = overlayHome(root);
-  renameSync(dir, join(home, cacheId));
-  symlinkSync(join('..', cacheId, 'diff'), join(home, 'l', link));
-  syncDirectory(join(home, 'l'));
-  syncDirectory(home);
+  renameSync(dir, layerDirs(root, cacheId).dir);
+  linkShortName(root, cacheId, link);
+}
+
+function linkShortName(root: string, cacheId: string, link: string): void {
+  symlinkSync(join('..', cacheId, 'diff'), join(overlayHome(root), 'l', link));
+}
+
+export function syncOverlayHome(root: string): void {
+  syncDirectory(join(overlayHome(root), 'l'));
+  syncDirectory(overlayHome(root));
 }
 
 /** Makes an empty layer directory in place: what a container's layers start from. */
@@ -125,8 +126,10 @@ export function createLayerDir(root: string, cacheId: string, parentCacheId: str
   const paths = layerDirs(root, cacheId);
   makeDirectory(paths.dir, 0o710);
   makeDirectory(paths.diff, 0o755);
-  const link = completeLayerDir(root, paths.dir, parentCacheId);
-  symlinkSync(join('..', cacheId, 'diff'), join(overlayHome(root), 'l', link));
+  const link = randomLinkId();
+  completeLayerDir(paths.dir, link, parentCacheId === undefined ? [] : lowerOf(root, parentCacheId));
+  if (parentCacheId !== undefined) markCommitted(layerDirs(root, parentCacheId).dir);
+  linkShortName(root, cacheId, link);
   return paths;
 }
 

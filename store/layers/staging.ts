@@ -1,0 +1,106 @@
+/**
+ * A layer on its way in. Nothing in a staging directory is visible to any reader; if its owner dies, the next writer finds
+ * the lock free and removes it, together with what it may have published half.
+ *
+ *     <root>/tspull/staging/<id>/
+ *       lock                    held as long as somebody works here
+ *       intent                  {"cacheId", "chainId"}: what is about to be published from here
+ *       layer/                  becomes overlay2/<cache-id>
+ *       record/                 becomes layerdb/sha256/<chainID>
+ */
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { stagingDir } from '../data-root.js';
+import { isErrno, KnownError } from '../errors.js';
+import { makeDirectory, writeNewFile } from '../fs/exact-mode.js';
+import { type HeldLock, tryAcquire } from '../fs/lock.js';
+import { randomId, randomLinkId } from '../fs/random-id.js';
+import { type ChainId, type DiffId, parseChainId } from '../oci/digest.js';
+import { completeLayerDir, markCommitted, removeLayerDir } from '../overlay2/layer-dir.js';
+import { readLayer } from './layer-db.js';
+
+export interface StagedLayer {
+  /** The staging directory. */
+  dir: string;
+  /** Where the layer is unpacked: the extraction makes `diff/` in it. */
+  layer: string;
+  /** Where `tar-split.json.gz` and the record's files are written. */
+  record: string;
+  cacheId: string;
+  link: string;
+  discard(): void;
+}
+
+/** Call inside the store's exclusive section: a sweep must not meet a directory whose lock is not taken yet. */
+export function stageLayer(root: string): StagedLayer {
+  const dir = join(stagingDir(root), randomId());
+  const paths = { dir, layer: join(dir, 'layer'), record: join(dir, 'record') };
+  makeDirectory(dir, 0o700);
+  makeDirectory(paths.layer, 0o710);
+  makeDirectory(paths.record, 0o700);
+  const lock = tryAcquire(join(dir, 'lock'), 'exclusive');
+  if (lock === undefined) throw new Error(`somebody else holds the new staging directory ${dir}`);
+  return { ...paths, cacheId: randomId(), link: randomLinkId(), discard: () => discard(dir, lock) };
+}
+
+function discard(dir: string, lock: HeldLock): void {
+  rmSync(dir, { recursive: true, force: true });
+  lock.release();
+}
+
+export interface LayerFacts {
+  chainId: ChainId;
+  diffId: DiffId;
+  parent: ChainId | undefined;
+  /** `lower` entries of this layer, uppermost first; empty on the lowest. */
+  lower: string[];
+  /** Bytes of the unpacked layer. */
+  size: number;
+}
+
+/** Writes everything that the layer needs besides its tree. After this and a syncfs only renames are left. */
+export function prepareLayer(staged: StagedLayer, { chainId, diffId, parent, lower, size }: LayerFacts): void {
+  completeLayerDir(staged.layer, staged.link, lower);
+  markCommitted(staged.layer);
+  writeNewFile(join(staged.record, 'diff'), diffId, 0o644);
+  writeNewFile(join(staged.record, 'size'), String(size), 0o644);
+  writeNewFile(join(staged.record, 'cache-id'), staged.cacheId, 0o644);
+  if (parent !== undefined) writeNewFile(join(staged.record, 'parent'), parent, 0o644);
+  writeNewFile(join(staged.dir, 'intent'), JSON.stringify({ cacheId: staged.cacheId, chainId }), 0o600);
+}
+
+/** Removes staging directories that nobody works on any more. Call inside the store's exclusive section. */
+export function sweepStaging(root: string): void {
+  for (const name of readdirSync(stagingDir(root))) {
+    const dir = join(stagingDir(root), name);
+    const lock = lockOf(dir);
+    if (lock === undefined) continue;
+    const intent = readIntent(dir);
+    if (intent !== undefined && readLayer(root, intent.chainId)?.cacheId !== intent.cacheId)
+      removePublished(root, dir, intent.cacheId);
+    discard(dir, lock);
+  }
+}
+
+function lockOf(dir: string): HeldLock | undefined {
+  try {
+    return tryAcquire(join(dir, 'lock'), 'exclusive');
+  } catch (error) {
+    if (!isErrno(error, 'ENOTDIR', 'ENOENT')) throw error;
+    rmSync(dir, { force: true });
+    return undefined;
+  }
+}
+
+function readIntent(dir: string): { cacheId: string; chainId: ChainId } | undefined {
+  try {
+    const intent: unknown = JSON.parse(readFileSync(join(dir, 'intent'), 'utf8'));
+    if (typeof intent !== 'object' || intent === null || !('cacheId' in intent) || !('chainId' in intent))
+      return undefined;
+    if (typeof intent.cacheId !== 'string' || !/^[0-9a-f]{64}$/.test(intent.cacheId)) return undefined;
+    return { cacheId: intent.cacheId, chainId: parseChainId(intent.chainId) };
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof KnownError || isErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
