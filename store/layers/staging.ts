@@ -76,8 +76,13 @@ export function sweepStaging(root: string): void {
     const lock = lockOf(dir);
     if (lock === undefined) continue;
     const intent = readIntent(dir);
-    if (intent !== undefined && readLayer(root, intent.chainId)?.cacheId !== intent.cacheId)
-      removePublished(root, dir, intent.cacheId);
+    // Without layer/ it was moved to overlay2/; if its record did not follow, nobody refers to it.
+    if (
+      intent !== undefined &&
+      !existsSync(join(dir, 'layer')) &&
+      readLayer(root, intent.chainId)?.cacheId !== intent.cacheId
+    )
+      removeLayerDir(root, intent.cacheId);
     discard(dir, lock);
   }
 }

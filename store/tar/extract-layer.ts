@@ -3,9 +3,10 @@
  * in the calling thread, so a slow disk holds back the network by itself.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, constants, mkdirSync, openSync } from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { KnownError } from '../errors.js';
+import { makeDirectory } from '../fs/exact-mode.js';
 import type { DiffId, Digest } from '../oci/digest.js';
 import { algorithmOf } from '../oci/digest.js';
 import { printable } from '../printable.js';
@@ -37,8 +38,10 @@ export interface ExtractedLayer {
 }
 
 export interface ExtractOptions {
-  /** An existing empty directory; receives `diff/` and `tar-split.json.gz`. */
-  staging: string;
+  /** An existing directory; receives the tree as `diff/`. */
+  layer: string;
+  /** An existing directory; receives `tar-split.json.gz`. */
+  record: string;
   /** Of the blob as it travels. */
   digest: Digest;
   diffId: DiffId;
@@ -46,12 +49,12 @@ export interface ExtractOptions {
   maxPlainBytes: number;
 }
 
-export function extractLayer({ staging, digest, diffId, maxPlainBytes }: ExtractOptions): LayerExtraction {
+export function extractLayer({ layer, record, digest, diffId, maxPlainBytes }: ExtractOptions): LayerExtraction {
   const blobHash = createHash(algorithmOf(digest));
   const plainHash = createHash('sha256');
-  mkdirSync(join(staging, 'diff'), { mode: 0o755 });
-  const root = openSync(join(staging, 'diff'), constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
-  const split = new TarSplitWriter(join(staging, 'tar-split.json.gz'));
+  makeDirectory(join(layer, 'diff'), 0o755);
+  const root = openSync(join(layer, 'diff'), constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  const split = new TarSplitWriter(join(record, 'tar-split.json.gz'));
   const tree = new TreeWriter(root);
   const reader = layerReader(tree, split);
   const buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);

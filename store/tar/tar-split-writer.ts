@@ -5,7 +5,7 @@
  * Format: github.com/vbatts/tar-split, tar/storage/entry.go.
  */
 import { isUtf8 } from 'node:buffer';
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fchmodSync, openSync, writeSync } from 'node:fs';
 import { Crc64 } from './crc64.js';
 import { ZlibSync } from './zlib-sync.js';
 
@@ -31,7 +31,8 @@ export class TarSplitWriter {
   #file: { name: string; size: number } | undefined;
 
   constructor(path: string) {
-    this.#fd = openSync(path, 'wx', 0o644);
+    this.#fd = openSync(path, 'wx', 0o600);
+    fchmodSync(this.#fd, 0o644);
   }
 
   raw(buffer: Buffer, start: number, end: number): void {
