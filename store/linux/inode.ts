@@ -31,9 +31,14 @@ function show(name: Uint8Array): string {
   return JSON.stringify(Buffer.from(name.buffer, name.byteOffset, end).toString());
 }
 
+/** As {@link check}; the operands are put into words only when they are needed. */
+function done(result: number, call: string, ...names: Uint8Array[]): number {
+  return result >= 0 ? result : check(result, call, names.map(show).join(' to '));
+}
+
 /** openat(2) with O_CLOEXEC; `name` is NUL-terminated. Returns the descriptor. */
 export function openAt(dir: number, name: Uint8Array, flags: number, mode = 0): number {
-  return check(cOpenat(dir, name, flags | O_CLOEXEC, mode), 'openat', show(name));
+  return done(cOpenat(dir, name, flags | O_CLOEXEC, mode), 'openat', name);
 }
 
 /** struct open_how of linux/openat2.h: flags, mode, resolve, 64 bits each. */
@@ -69,20 +74,20 @@ export function openDirectoryInRoot(dir: number, path: Uint8Array, resolve?: num
 }
 
 export function mkdirAt(dir: number, name: Uint8Array, mode: number): void {
-  check(cMkdirat(dir, name, mode), 'mkdirat', show(name));
+  done(cMkdirat(dir, name, mode), 'mkdirat', name);
 }
 
 export function unlinkAt(dir: number, name: Uint8Array, flags = 0): void {
-  check(cUnlinkat(dir, name, flags), 'unlinkat', show(name));
+  done(cUnlinkat(dir, name, flags), 'unlinkat', name);
 }
 
 export function symlinkAt(target: Uint8Array, dir: number, name: Uint8Array): void {
-  check(cSymlinkat(target, dir, name), 'symlinkat', show(name));
+  done(cSymlinkat(target, dir, name), 'symlinkat', name);
 }
 
 /** linkat(2) without following `name`. */
 export function linkAt(fromDir: number, from: Uint8Array, dir: number, name: Uint8Array): void {
-  check(cLinkat(fromDir, from, dir, name, 0), 'linkat', `${show(from)} to ${show(name)}`);
+  done(cLinkat(fromDir, from, dir, name, 0), 'linkat', from, name);
 }
 
 /** mknodat(2); `mode` includes the file type, `major` and `minor` are packed as makedev(3) does. */
@@ -92,17 +97,17 @@ export function mknodAt(dir: number, name: Uint8Array, mode: number, major = 0, 
     (BigInt(major & 0xfff) << 8n) |
     (BigInt(minor >>> 8) << 20n) |
     BigInt(minor & 0xff);
-  check(cMknodat(dir, name, mode, device), 'mknodat', show(name));
+  done(cMknodat(dir, name, mode, device), 'mknodat', name);
 }
 
 /** Changes the owner of the entry itself, also of a symbolic link. */
 export function chownAt(dir: number, name: Uint8Array, uid: number, gid: number): void {
-  check(cFchownat(dir, name, uid, gid, AT_SYMLINK_NOFOLLOW), 'fchownat', show(name));
+  done(cFchownat(dir, name, uid, gid, AT_SYMLINK_NOFOLLOW), 'fchownat', name);
 }
 
 /** fchmodat(2); it follows links, so call it only on what is known to be no symbolic link. */
 export function chmodAt(dir: number, name: Uint8Array, mode: number): void {
-  check(cFchmodat(dir, name, mode, 0), 'fchmodat', show(name));
+  done(cFchmodat(dir, name, mode, 0), 'fchmodat', name);
 }
 
 /** Two struct timespec (atime, mtime): seconds and nanoseconds, 64 bits each. */
@@ -124,7 +129,7 @@ function packTimes(atime: Timestamp, mtime: Timestamp): Buffer {
 }
 
 export function setTimesAt(dir: number, name: Uint8Array, atime: Timestamp, mtime: Timestamp): void {
-  check(cUtimensat(dir, name, packTimes(atime, mtime), AT_SYMLINK_NOFOLLOW), 'utimensat', show(name));
+  done(cUtimensat(dir, name, packTimes(atime, mtime), AT_SYMLINK_NOFOLLOW), 'utimensat', name);
 }
 
 export function setTimes(fd: number, atime: Timestamp, mtime: Timestamp): void {
@@ -132,7 +137,7 @@ export function setTimes(fd: number, atime: Timestamp, mtime: Timestamp): void {
 }
 
 export function renameAt(fromDir: number, from: Uint8Array, dir: number, name: Uint8Array): void {
-  check(cRenameat(fromDir, from, dir, name), 'renameat', `${show(from)} to ${show(name)}`);
+  done(cRenameat(fromDir, from, dir, name), 'renameat', from, name);
 }
 
 /**
