@@ -2,10 +2,11 @@
  * Calls on directory entries relative to an open directory, for names that may hold any byte. The last component is
  * never followed. Node's fs has none of these forms.
  */
-import { constants } from 'node:fs';
+import { constants as fsConstants } from 'node:fs';
+import { constants } from 'node:os';
 import { SyscallError } from '../errors.js';
 import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, O_CLOEXEC, O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from './flags.js';
-import { bind, check, cstring, errnoName, lastErrno } from './libc.js';
+import { bind, bindAsync, check, cstring, errnoName, lastErrno } from './libc.js';
 
 const cOpenat = bind('int openat(int, const void *, int, uint)');
 const cMkdirat = bind('int mkdirat(int, const void *, uint)');
@@ -18,7 +19,7 @@ const cFchmodat = bind('int fchmodat(int, const void *, uint, int)');
 const cUtimensat = bind('int utimensat(int, const void *, const void *, int)');
 const cFutimens = bind('int futimens(int, const void *)');
 const cRenameat = bind('int renameat(int, const void *, int, const void *)');
-const cSyncfs = bind('int syncfs(int)');
+const cSyncfs = bindAsync('int syncfs(int)');
 const cOpenat2 = bind('long syscall(long, int, const void *, const void *, uint64_t)');
 
 /** The number of openat2(2), the same on every architecture (unified numbers above 423). */
@@ -70,7 +71,7 @@ export function openAt2(
 
 /** Opens a directory below `dir` as a place to work from (O_PATH). */
 export function openDirectoryInRoot(dir: number, path: Uint8Array, resolve?: number): number {
-  return openAt2(dir, path, O_PATH | constants.O_DIRECTORY, resolve);
+  return openAt2(dir, path, O_PATH | fsConstants.O_DIRECTORY, resolve);
 }
 
 export function mkdirAt(dir: number, name: Uint8Array, mode: number): void {
@@ -141,11 +142,13 @@ export function renameAt(fromDir: number, from: Uint8Array, dir: number, name: U
 }
 
 /**
- * Writes everything of the file system that holds `fd` to the disk. Write errors since the descriptor was opened are
- * reported here once (Linux 5.8), so open it before the first write and never ignore the failure.
+ * Writes everything of the file system that holds `fd` to the disk, without blocking the event loop. Write errors since the
+ * descriptor was opened are reported here once (Linux 5.8), so open it before the first write and never ignore the failure.
  */
-export function syncFileSystem(fd: number): void {
-  check(cSyncfs(fd), 'syncfs');
+export async function syncFileSystem(fd: number): Promise<void> {
+  if ((await cSyncfs(fd)) === 0) return;
+  // The errno of a call on another thread is lost; whatever it was, the kernel could not write what it had accepted.
+  throw new SyscallError('syncfs', '', constants.errno.EIO, 'EIO');
 }
 
 export { cstring };

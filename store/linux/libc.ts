@@ -45,16 +45,37 @@ export function openLibrary(...names: string[]): Library | undefined {
   return undefined;
 }
 
+type AsyncNativeFunction = NativeFunction & {
+  async: (...args: [...NativeArgument[], (error: Error | null, result: number) => void]) => void;
+};
+
 /** Binds a function of the C library by its C prototype; the library is loaded at the first call. */
 export function bind(prototype: string): NativeFunction {
-  let bound: NativeFunction | undefined;
-  return (...args) => {
+  const get = lazily(prototype);
+  return (...args) => get()(...args);
+}
+
+/**
+ * The same, called on a thread of the pool so that the event loop goes on. errno is not known afterwards. Never for calls
+ * whose effect belongs to the calling thread.
+ */
+export function bindAsync(prototype: string): (...args: NativeArgument[]) => Promise<number> {
+  const get = lazily(prototype);
+  return (...args) =>
+    new Promise((resolve, reject) => {
+      get().async(...args, (error, result) => (error === null ? resolve(result) : reject(error)));
+    });
+}
+
+function lazily(prototype: string): () => AsyncNativeFunction {
+  let bound: AsyncNativeFunction | undefined;
+  return () => {
     if (bound === undefined) {
       libc ??= openLibrary('libc.so.6', `libc.musl-${process.arch === 'x64' ? 'x86_64' : 'aarch64'}.so.1`);
       if (libc === undefined) throw new KnownError('E_KERNEL', 'cannot find the C library (libc.so.6)');
-      bound = libc.func(prototype) as unknown as NativeFunction;
+      bound = libc.func(prototype) as unknown as AsyncNativeFunction;
     }
-    return bound(...args);
+    return bound;
   };
 }
 

@@ -88,10 +88,7 @@ export function cloneMountOf(fd: number, options: { recursive?: boolean } = {}):
 }
 
 /** Changes flags (MOUNT_ATTR_) and propagation (MS_SHARED and its like) of a detached mount; Linux 5.12. */
-export function changeMount(
-  fd: number,
-  change: { set?: number; propagation?: number; recursive?: boolean },
-): void {
+export function changeMount(fd: number, change: { set?: number; propagation?: number; recursive?: boolean }): void {
   const attributes = Buffer.alloc(32); // struct mount_attr: set, clear, propagation, user namespace
   attributes.writeBigUInt64LE(BigInt(change.set ?? 0), 0);
   attributes.writeBigUInt64LE(BigInt(change.propagation ?? 0), 16);
@@ -106,5 +103,8 @@ function unsupported(call: string, operands: string): Error {
   const name = errnoName(errno);
   const failure = new SyscallError(call, operands, errno, name);
   if (name !== 'ENOSYS') return failure;
-  return new KnownError('E_KERNEL', `the kernel lacks ${call}`, { cause: failure, hint: 'Linux 5.12 or newer is needed' });
+  return new KnownError('E_KERNEL', `the kernel lacks ${call}`, {
+    cause: failure,
+    hint: 'Linux 5.12 or newer is needed',
+  });
 }

@@ -8,7 +8,7 @@
 import { closeSync, existsSync, mkdtempSync, openSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { KnownError, isErrno } from '../errors.js';
+import { isErrno, KnownError } from '../errors.js';
 import { MNT_DETACH, O_PATH } from './flags.js';
 import { bind, check, cstring } from './libc.js';
 import { changeMount, cloneMount, type MountParameter, newMount } from './mount.js';

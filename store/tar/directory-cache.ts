@@ -6,7 +6,7 @@
 import { closeSync, constants } from 'node:fs';
 import { isErrno } from '../errors.js';
 import { O_PATH } from '../linux/flags.js';
-import { mkdirAt, openAt, openDirectoryInRoot } from '../linux/inode.js';
+import { chmodAt, mkdirAt, openAt, openDirectoryInRoot } from '../linux/inode.js';
 import { cstring } from '../linux/libc.js';
 import { archiveError } from './header.js';
 
@@ -71,6 +71,7 @@ export class DirectoryCache {
         if (!isErrno(error, 'ENOENT')) throw error;
       }
       mkdirAt(parent.fd, base, 0o755);
+      chmodAt(parent.fd, base, 0o755);
     }
   }
 

@@ -20,6 +20,8 @@ import { TreeWriter } from './tree-writer.js';
 const BUFFER_BYTES = 1024 * 1024;
 
 export interface LayerExtraction {
+  /** Decoded bytes so far. */
+  readonly plainBytes: number;
   /** The next bytes of the blob, in order. */
   push(chunk: Buffer): void;
   /** All bytes have come: verifies both digests, completes the tree and `tar-split.json.gz`. */
@@ -79,6 +81,9 @@ export function extractLayer({ layer, record, digest, diffId, maxPlainBytes }: E
     closeSync(root);
   };
   return {
+    get plainBytes() {
+      return plainBytes;
+    },
     push(chunk) {
       blobHash.update(chunk);
       blobBytes += chunk.length;

@@ -84,7 +84,7 @@ export class TreeWriter {
     const place: Place = { fd: parent.fd, base: cstring(Buffer.from(path.base, 'latin1')), alias: parent.alias };
     if (entry.type === '5') this.#directory(entry, path, place);
     else this.#create(entry, path, place);
-    return !parent.alias;
+    return !parent.alias && (entry.payload === 0 || opensAsWritten(entry.name));
   }
 
   data(buffer: Buffer, start: number, end: number): void {
@@ -231,6 +231,11 @@ function finishInode(fd: number, entry: TarEntry): void {
   } finally {
     closeSync(fd);
   }
+}
+
+/** Whoever rebuilds the archive opens the name as it stands; `..` may pass through what does not exist, a slash wants a directory. */
+function opensAsWritten(name: string): boolean {
+  return !name.endsWith('/') && !name.includes('../');
 }
 
 function duplicate(): KnownError {

@@ -1,0 +1,44 @@
+/** The last step of a pull, and the only one that makes an image visible: its config, then its names. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { privateDir } from '../../store/data-root.js';
+import { writeFileDurably } from '../../store/fs/atomic-file.js';
+import { openImageDb } from '../../store/images/image-db.js';
+import { addDigest, lookUp, setTag } from '../../store/images/repositories.js';
+import { readRepositories, updateRepositories } from '../../store/images/repositories-file.js';
+import { hexOf } from '../../store/oci/digest.js';
+import type { Store } from '../../store/store.js';
+import { familiarName, type Reference } from '../reference.js';
+import type { ResolvedImage } from './resolve-image.js';
+
+/**
+ * Records the image, whose layers are registered and leased. The documents are kept as they came, so that they can be given on
+ * unchanged; dockerd does not know them. True when a name is new or moved.
+ */
+export function commitImage(store: Store, reference: Reference, resolved: ResolvedImage): Promise<boolean> {
+  return store.exclusive(() => {
+    const { root } = store;
+    const name = familiarName(reference);
+    const before = readRepositories(root);
+    openImageDb(root).put(resolved.configBytes);
+    keepDocuments(root, resolved);
+    const tag = reference.digest === undefined ? reference.tag : undefined;
+    const after = updateRepositories(root, (repositories) => {
+      const withDigest = addDigest(repositories, name, resolved.digest, resolved.image);
+      return tag === undefined ? withDigest : setTag(withDigest, name, tag, resolved.image);
+    });
+    const keys = [`${name}@${resolved.digest}`, ...(tag === undefined ? [] : [`${name}:${tag}`])];
+    return keys.some((key) => lookUp(before, name, key) !== lookUp(after, name, key));
+  });
+}
+
+/** `<root>/tspull/manifests/<image>/<digest>`: index and manifest byte for byte. */
+export function documentsDir(root: string, image: ResolvedImage['image']): string {
+  return join(privateDir(root), 'manifests', hexOf(image));
+}
+
+function keepDocuments(root: string, { image, documents }: ResolvedImage): void {
+  const dir = documentsDir(root, image);
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  for (const { digest, bytes } of documents) writeFileDurably(join(dir, hexOf(digest)), bytes, 0o600);
+}

@@ -1,0 +1,98 @@
+/**
+ * Registers unpacked layers in chain order. One syncfs serves all layers that are ready when it starts; while it runs others become
+ * ready, and the next one serves those.
+ */
+import { closeSync, constants, openSync } from 'node:fs';
+import { recordSource } from '../../store/layers/distribution.js';
+import { readLayer } from '../../store/layers/layer-db.js';
+import { type PreparedLayer, registerLayers } from '../../store/layers/register.js';
+import { prepareLayer, type StagedLayer } from '../../store/layers/staging.js';
+import { syncFileSystem } from '../../store/linux/inode.js';
+import { lowerOf } from '../../store/overlay2/layer-dir.js';
+import type { Store } from '../../store/store.js';
+import type { LayerPlan } from './layer-plan.js';
+
+interface Ready {
+  plan: LayerPlan;
+  staged: StagedLayer;
+  size: number;
+  settle: (error?: unknown) => void;
+}
+
+export interface LayerCommitter {
+  /** Resolves when the layer is durable and registered. Layers above wait for those below. */
+  commit(plan: LayerPlan, staged: StagedLayer, size: number): Promise<void>;
+  /** Say that layers below may have appeared by other hands. */
+  advance(): void;
+  close(): void;
+}
+
+/** @param repository full name of where the blobs came from */
+export function createLayerCommitter(store: Store, repository: string): LayerCommitter {
+  // Opened before the first write: the kernel reports a failed write-back to descriptors that were open at that time.
+  const fd = openSync(store.root, constants.O_RDONLY | constants.O_DIRECTORY);
+  const ready = new Map<number, Ready>();
+  let running = false;
+
+  const nextBatch = () => {
+    const batch: Ready[] = [];
+    for (const item of [...ready.values()].sort((a, b) => a.plan.index - b.plan.index)) {
+      const { parent } = item.plan;
+      const standsOnBatch = batch.at(-1)?.plan.chainId === parent && parent !== undefined;
+      if (standsOnBatch || parent === undefined || readLayer(store.root, parent) !== undefined) batch.push(item);
+    }
+    return batch;
+  };
+  const commitBatch = async (batch: Ready[]) => {
+    for (const item of batch)
+      prepareLayer(item.staged, { ...item.plan, lower: lowerFor(item, batch), size: item.size });
+    await syncFileSystem(fd);
+    await store.exclusive(() => {
+      registerLayers(
+        store.root,
+        batch.map(({ plan, staged }): PreparedLayer => ({ ...plan, staged })),
+      );
+      for (const { plan } of batch) recordSource(store.root, plan.diffId, plan.blob.digest, repository);
+    });
+  };
+  const lowers = new Map<string, string[]>();
+  const lowerFor = ({ plan, staged }: Ready, batch: Ready[]): string[] => {
+    const below = batch.find((other) => other.plan.chainId === plan.parent);
+    const record = plan.parent === undefined ? undefined : readLayer(store.root, plan.parent);
+    const lower =
+      record !== undefined
+        ? lowerOf(store.root, record.cacheId)
+        : below === undefined
+          ? []
+          : [`l/${below.staged.link}`, ...(lowers.get(below.staged.link) ?? [])];
+    lowers.set(staged.link, lower);
+    return lower;
+  };
+  const run = async () => {
+    if (running) return;
+    running = true;
+    for (let batch = nextBatch(); batch.length > 0; batch = nextBatch()) {
+      for (const { plan } of batch) ready.delete(plan.index);
+      const error = await commitBatch(batch).then(
+        () => undefined,
+        (reason: unknown) => ({ reason }),
+      );
+      for (const { settle } of batch) settle(error?.reason);
+    }
+    running = false;
+  };
+  return {
+    commit: (plan, staged, size) =>
+      new Promise((resolve, reject) => {
+        ready.set(plan.index, {
+          plan,
+          staged,
+          size,
+          settle: (error) => (error === undefined ? resolve() : reject(error)),
+        });
+        void run();
+      }),
+    advance: () => void run(),
+    close: () => closeSync(fd),
+  };
+}

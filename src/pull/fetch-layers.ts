@@ -1,0 +1,172 @@
+/** Brings all layers of an image into the store, each fetched by exactly one process. */
+import { statfsSync } from 'node:fs';
+import type { HeldLock } from '../../store/fs/lock.js';
+import { readLayer } from '../../store/layers/layer-db.js';
+import { type StagedLayer, stageLayer } from '../../store/layers/staging.js';
+import type { Store } from '../../store/store.js';
+import type { ExtractedLayer } from '../../store/tar/extract-layer.js';
+import type { RegistryClient } from '../registry/client.js';
+import { tryClaim, waitForClaim } from './claim-layer.js';
+import { createLayerCommitter, type LayerCommitter } from './commit-layers.js';
+import type { LayerPlan } from './layer-plan.js';
+import type { LayerWorkers } from './layer-workers.js';
+import type { LayerStatus, OnPullEvent } from './pull-event.js';
+
+export interface FetchContext {
+  store: Store;
+  client: RegistryClient;
+  workers: LayerWorkers;
+  /** Full name of the repository, for the record of where layers come from. */
+  repository: string;
+  emit: OnPullEvent;
+  signal: AbortSignal;
+}
+
+/** What one blob expands to at the very most: deflate cannot exceed about 1030 : 1. Small layers may always have this much. */
+const MAX_EXPANSION = 1100;
+const SMALL_LAYER_BYTES = 1024 ** 3;
+const PROGRESS_INTERVAL_MS = 100;
+
+/**
+ * Returns the leases on all layers: hold them until the image that needs the layers is recorded. When one layer fails, the others are
+ * stopped, all leases are released, everything unfinished is removed, and the first failure is thrown.
+ */
+export async function fetchLayers(plans: LayerPlan[], context: FetchContext): Promise<HeldLock[]> {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([context.signal, stop.signal]);
+  const committer = createLayerCommitter(context.store, context.repository);
+  const run: Run = { ...context, signal, committer, leases: [], staged: new Set() };
+  try {
+    const results = await Promise.allSettled(
+      startLayers(plans, run).map(async (work) => {
+        try {
+          await work;
+        } catch (error) {
+          if (!stop.signal.aborted) stop.abort(error);
+          throw error;
+        }
+      }),
+    );
+    if (stop.signal.aborted) throw stop.signal.reason;
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+    return run.leases;
+  } catch (error) {
+    for (const staged of run.staged) staged.discard();
+    for (const lease of run.leases) lease.release();
+    throw error;
+  } finally {
+    committer.close();
+  }
+}
+
+interface Run extends FetchContext {
+  committer: LayerCommitter;
+  leases: HeldLock[];
+  staged: Set<StagedLayer>;
+}
+
+function tell({ emit }: Run, { index, blob }: LayerPlan, status: LayerStatus): void {
+  emit({ type: 'layer', index, digest: blob.digest, status });
+}
+
+/** Claims every layer, lowest first, and starts what that asks for. A blob that several of our layers need is fetched once. */
+function startLayers(plans: LayerPlan[], run: Run): Promise<void>[] {
+  const ours = new Map<string, { plan: LayerPlan; lease: HeldLock }[]>();
+  const works: Promise<void>[] = [];
+  for (const plan of plans) {
+    const claim = tryClaim(run.store.root, plan.chainId);
+    if (claim === undefined) {
+      tell(run, plan, 'elsewhere');
+      works.push(followLayer(plan, run));
+      continue;
+    }
+    run.leases.push(claim.lease);
+    tell(run, plan, claim.kind === 'exists' ? 'exists' : 'queued');
+    if (claim.kind === 'ours') {
+      const same = ours.get(plan.blob.digest) ?? [];
+      ours.set(plan.blob.digest, [...same, { plan, lease: claim.lease }]);
+    }
+  }
+  for (const group of ours.values()) works.push(fetchBlob(group, run));
+  return works;
+}
+
+/** Another process is fetching this layer: wait, and take over if it dies. */
+async function followLayer(plan: LayerPlan, run: Run): Promise<void> {
+  const claim = await waitForClaim(run.store.root, plan.chainId, run.signal);
+  run.leases.push(claim.lease);
+  if (claim.kind === 'ours') return fetchBlob([{ plan, lease: claim.lease }], run);
+  tell(run, plan, 'complete');
+  run.committer.advance();
+}
+
+async function fetchBlob(group: { plan: LayerPlan; lease: HeldLock }[], run: Run): Promise<void> {
+  const [first] = group;
+  if (first === undefined) return;
+  const staged = await run.store.exclusive(() => group.map(() => stageLayer(run.store.root)));
+  for (const one of staged) run.staged.add(one);
+  const extracted = await unpack(
+    group.map(({ plan }) => plan),
+    staged,
+    run,
+  );
+  await Promise.all(
+    group.map(async ({ plan, lease }, at) => {
+      const [place, layer] = [staged[at], extracted[at]];
+      if (place === undefined || layer === undefined)
+        throw new Error('a layer job returned fewer layers than it was given');
+      tell(run, plan, 'verified');
+      await run.committer.commit(plan, place, layer.size);
+      run.staged.delete(place);
+      downgrade(lease, plan, run);
+      tell(run, plan, 'complete');
+    }),
+  );
+}
+
+/** Others that wait for the layer go on; if one of them removed it in the instant between the two locks, this pull has failed. */
+function downgrade(lease: HeldLock, plan: LayerPlan, run: Run): void {
+  if (!lease.convert('shared') || readLayer(run.store.root, plan.chainId) === undefined)
+    throw new Error(`layer ${plan.chainId} was removed while it was being pulled`);
+}
+
+async function unpack(plans: LayerPlan[], staged: StagedLayer[], run: Run): Promise<ExtractedLayer[]> {
+  const [plan] = plans;
+  if (plan === undefined) return [];
+  const { digest, size } = plan.blob;
+  const { bavail, bsize } = statfsSync(run.store.root);
+  const progress = new SharedArrayBuffer(16);
+  const counters = new Float64Array(progress);
+  let shown = -1;
+  const show = () => {
+    const [current = 0, unpacked = 0] = counters;
+    if (current === shown) return;
+    shown = current;
+    for (const { index } of plans) run.emit({ type: 'progress', index, digest, current, total: size, unpacked });
+  };
+  const timer = setInterval(show, PROGRESS_INTERVAL_MS);
+  try {
+    const job = {
+      digest,
+      size,
+      target: await run.client.blobTarget(digest),
+      outputs: staged.map(({ layer, record }, at) => ({ layer, record, diffId: (plans[at] ?? plan).diffId })),
+      maxPlainBytes: Math.min(bavail * bsize, Math.max(SMALL_LAYER_BYTES, size * MAX_EXPANSION)),
+      progress,
+    };
+    return await run.workers.run(
+      job,
+      {
+        authorize: (challenge, rejected) => run.client.authorize(challenge, rejected),
+        onRetry: (event) => run.emit({ type: 'retry', index: plan.index, digest, ...event }),
+        signal: run.signal,
+      },
+      () => {
+        for (const one of plans) tell(run, one, 'downloading');
+      },
+    );
+  } finally {
+    clearInterval(timer);
+    show();
+  }
+}

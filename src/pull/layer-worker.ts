@@ -1,0 +1,40 @@
+/** The worker thread's side: one layer job at a time. */
+import { parentPort } from 'node:worker_threads';
+import { closeJobTransport, type LayerJob, runLayerJob } from './layer-job.js';
+import { type FromWorker, packError, type ToWorker, unpackError } from './thread-messages.js';
+
+if (parentPort === null) throw new Error('layer-worker runs only as a worker thread');
+const port = parentPort;
+const say = (message: FromWorker) => port.postMessage(message);
+
+const abort = new AbortController();
+const waiting = new Map<number, { resolve: (value: string | undefined) => void; reject: (error: Error) => void }>();
+let requests = 0;
+
+function authorize(wwwAuthenticate: string, rejected?: string): Promise<string | undefined> {
+  const request = ++requests;
+  say({ type: 'authorize', request, wwwAuthenticate, rejected });
+  return new Promise((resolve, reject) => waiting.set(request, { resolve, reject }));
+}
+
+async function run(job: LayerJob): Promise<void> {
+  try {
+    const onRetry = (event: { offset: number; delayMs: number; reason: string }) => say({ type: 'retry', ...event });
+    say({ type: 'done', layers: await runLayerJob(job, { authorize, onRetry, signal: abort.signal }) });
+  } catch (error) {
+    say({ type: 'failed', error: packError(error) });
+  }
+}
+
+port.on('message', (message: ToWorker) => {
+  if (message.type === 'job') void run(message.job);
+  else if (message.type === 'abort') {
+    abort.abort();
+    closeJobTransport();
+  } else {
+    const answer = waiting.get(message.request);
+    waiting.delete(message.request);
+    if (message.error === undefined) answer?.resolve(message.value);
+    else answer?.reject(unpackError(message.error));
+  }
+});

@@ -1,0 +1,92 @@
+/**
+ * A fixed number of places in which layers are fetched and unpacked: worker threads, started when first needed and kept for the pull; or
+ * the main thread, for blobs so small that starting a thread would cost more than it gains.
+ */
+import { Worker } from 'node:worker_threads';
+import pLimit from 'p-limit';
+import type { ExtractedLayer } from '../../store/tar/extract-layer.js';
+import { closeJobTransport, type LayerJob, type LayerJobPorts, runLayerJob } from './layer-job.js';
+import { type FromWorker, packError, type ToWorker, unpackError } from './thread-messages.js';
+
+/** A thread takes about 40 ms to start; so long unpacking this many bytes of a blob takes on the main thread. */
+const MAIN_THREAD_BYTES = 512 * 1024;
+
+export interface LayerWorkers {
+  /** Waits for a free place, then runs the job there. `onStart` is called when it gets one. */
+  run(job: LayerJob, ports: LayerJobPorts, onStart: () => void): Promise<ExtractedLayer[]>;
+  close(): Promise<void>;
+}
+
+export function createLayerWorkers(places: number): LayerWorkers {
+  const limit = pLimit(places);
+  const idle: Worker[] = [];
+  const all: Worker[] = [];
+  const take = () => {
+    const worker = idle.pop() ?? new Worker(new URL('./layer-worker.js', import.meta.url));
+    if (!all.includes(worker)) all.push(worker);
+    return worker;
+  };
+  return {
+    run: (job, ports, onStart) =>
+      limit(async () => {
+        ports.signal.throwIfAborted();
+        onStart();
+        if (job.size <= MAIN_THREAD_BYTES) return await runLayerJob(job, ports);
+        const worker = take();
+        const layers = await runIn(worker, job, ports);
+        idle.push(worker);
+        return layers;
+      }),
+    async close() {
+      closeJobTransport();
+      await Promise.all(all.map((worker) => worker.terminate()));
+    },
+  };
+}
+
+/** After an abort the worker has this long to let go of its files by itself. */
+const ABORT_GRACE_MS = 2000;
+
+function runIn(worker: Worker, job: LayerJob, ports: LayerJobPorts): Promise<ExtractedLayer[]> {
+  const say = (message: ToWorker) => worker.postMessage(message);
+  return new Promise((resolve, reject) => {
+    let grace: NodeJS.Timeout | undefined;
+    const onAbort = () => {
+      say({ type: 'abort' });
+      grace = setTimeout(() => end(() => reject(ports.signal.reason)), ABORT_GRACE_MS);
+    };
+    const end = (settle: () => void) => {
+      clearTimeout(grace);
+      worker.off('message', onMessage);
+      worker.off('error', onError);
+      worker.off('exit', onExit);
+      ports.signal.removeEventListener('abort', onAbort);
+      settle();
+    };
+    const onError = (error: Error) => end(() => reject(error));
+    const onExit = (code: number) => end(() => reject(new Error(`a layer worker ended by itself with ${code}`)));
+    const onMessage = (message: FromWorker) => {
+      if (message.type === 'done') end(() => resolve(message.layers));
+      else if (message.type === 'failed') end(() => reject(unpackError(message.error)));
+      else if (message.type === 'retry') ports.onRetry(message);
+      else void answer(message, ports, say);
+    };
+    worker.on('message', onMessage);
+    worker.on('error', onError);
+    worker.on('exit', onExit);
+    ports.signal.addEventListener('abort', onAbort, { once: true });
+    say({ type: 'job', job });
+  });
+}
+
+async function answer(
+  { request, wwwAuthenticate, rejected }: FromWorker & { type: 'authorize' },
+  ports: LayerJobPorts,
+  say: (message: ToWorker) => void,
+): Promise<void> {
+  try {
+    say({ type: 'authorization', request, value: await ports.authorize(wwwAuthenticate, rejected) });
+  } catch (error) {
+    say({ type: 'authorization', request, value: undefined, error: packError(error) });
+  }
+}

@@ -1,0 +1,60 @@
+/** Whether an image is here already and complete, so that a pull has nothing to do. */
+import { openImageDb } from '../../store/images/image-db.js';
+import { topLayerOf } from '../../store/images/image-document.js';
+import { lookUp, type Repositories } from '../../store/images/repositories.js';
+import { readRepositories } from '../../store/images/repositories-file.js';
+import { readChain } from '../../store/layers/layer-db.js';
+import { type Digest, type ImageId, isDigest } from '../../store/oci/digest.js';
+import { compatiblePlatforms, normalize, type Platform } from '../../store/oci/platform.js';
+import { familiarName, type Reference } from '../reference.js';
+
+export interface LocalImage {
+  image: ImageId;
+  /** Digests under which this very image was pulled from the repository. */
+  digests: Digest[];
+}
+
+/** The complete image that `reference` names in the store, if it is for the wanted platform. */
+export function findLocalImage(
+  root: string,
+  reference: Reference,
+  wanted: Platform | undefined,
+): LocalImage | undefined {
+  const repositories = readRepositories(root);
+  const name = familiarName(reference);
+  const key = reference.digest === undefined ? `${name}:${reference.tag ?? 'latest'}` : `${name}@${reference.digest}`;
+  const image = lookUp(repositories, name, key);
+  if (image === undefined || !isComplete(root, image, wanted)) return undefined;
+  return { image, digests: digestsOf(repositories, name, image) };
+}
+
+function digestsOf(repositories: Repositories, name: string, image: ImageId): Digest[] {
+  return [...(repositories.get(name) ?? [])].flatMap(([key, id]) => {
+    const digest = key.slice(name.length + 1);
+    return id === image && isDigest(digest) ? [digest] : [];
+  });
+}
+
+function isComplete(root: string, image: ImageId, wanted: Platform | undefined): boolean {
+  const record = openImageDb(root).get(image);
+  if (record === undefined) return false;
+  const top = topLayerOf(record);
+  if (top !== undefined && readChain(root, top)?.length !== record.diffIds.length) return false;
+  return wanted === undefined || isFor(record.document, wanted);
+}
+
+function isFor(document: Readonly<Record<string, unknown>>, wanted: Platform): boolean {
+  const text = (key: string) => (typeof document[key] === 'string' ? document[key] : '');
+  const is = normalize({
+    os: text('os'),
+    architecture: text('architecture'),
+    variant: text('variant') || undefined,
+    osVersion: undefined,
+  });
+  const [exact] = compatiblePlatforms(wanted);
+  return (
+    is.os === exact?.os &&
+    is.architecture === exact.architecture &&
+    (wanted.variant === undefined || is.variant === exact.variant)
+  );
+}

@@ -1,0 +1,28 @@
+/** What a pull tells while it runs; also the lines of `tspull --json`. */
+import type { Digest, ImageId } from '../../store/oci/digest.js';
+
+export type PullEvent =
+  /** The name as it was understood, before the registry is asked. */
+  | { type: 'start'; reference: string }
+  /** The manifest is known; `layers` from the lowest up. `digest` is the index's where there is one. */
+  | { type: 'manifest'; reference: string; digest: Digest; image: ImageId; layers: { digest: Digest; size: number }[] }
+  | { type: 'layer'; index: number; digest: Digest; status: LayerStatus }
+  /** At most ten times a second a layer. Bytes of the blob as it travels, and decoded. */
+  | { type: 'progress'; index: number; digest: Digest; current: number; total: number; unpacked: number }
+  /** A transfer broke and goes on from `offset` after `delayMs`. */
+  | { type: 'retry'; index: number; digest: Digest; offset: number; delayMs: number; reason: string }
+  | { type: 'done'; reference: string; digest: Digest; image: ImageId; upToDate: boolean };
+
+export type LayerStatus =
+  /** Here already, together with all layers below it. */
+  | 'exists'
+  /** Another process is fetching this layer. */
+  | 'elsewhere'
+  | 'queued'
+  | 'downloading'
+  /** All bytes have come and their digests are right. */
+  | 'verified'
+  /** Durable and registered. */
+  | 'complete';
+
+export type OnPullEvent = (event: PullEvent) => void;

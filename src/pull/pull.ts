@@ -1,0 +1,130 @@
+/** The story of a pull: what does the name stand for, is it here, which layers are missing, fetch them, record the image. */
+import { availableParallelism } from 'node:os';
+import { KnownError } from '../../store/errors.js';
+import type { Digest, ImageId } from '../../store/oci/digest.js';
+import { type Platform, parsePlatform } from '../../store/oci/platform.js';
+import { defaultRoot, openForWriting } from '../../store/store.js';
+import {
+  canonicalName,
+  canonicalString,
+  familiarString,
+  parseReference,
+  type Reference,
+  withDefaultTag,
+} from '../reference.js';
+import { createRegistryClient, type RegistryClient } from '../registry/client.js';
+import { findLocalImage } from './local-image.js';
+import type { OnPullEvent } from './pull-event.js';
+
+export interface PullOptions {
+  /** The data root; default `TSPULL_ROOT`, else /var/lib/tspull. */
+  root?: string;
+  /** As `linux/arm64/v8`; default is this machine's. */
+  platform?: string;
+  /** Allow plain http, and https with any certificate. Loopback registries may always speak http. */
+  insecure?: boolean;
+  /** Files with additional certificate authorities (PEM). */
+  caFiles?: string[];
+  /** Layers in work at the same time; default the number of processors, at most 3. */
+  maxConcurrentDownloads?: number;
+  onEvent?: OnPullEvent;
+  signal?: AbortSignal;
+}
+
+export interface PulledImage {
+  /** Fully qualified, as `docker.io/library/ubuntu:16.04`. */
+  reference: string;
+  id: ImageId;
+  /** Of what the name stands for in the registry: the index where there is one. */
+  digest: Digest;
+  /** The name stood for this image before. */
+  upToDate: boolean;
+}
+
+/**
+ * Pulls an image into a data root. When this returns, the image is complete and durable there; if it throws, nothing has become visible.
+ *
+ * @throws KnownError; see docs/errors.md for the codes
+ */
+export async function pull(name: string, options: PullOptions = {}): Promise<PulledImage> {
+  const reference = withDefaultTag(parseReference(name));
+  const root = options.root ?? defaultRoot();
+  const wanted = options.platform === undefined ? undefined : parsePlatform(options.platform);
+  const emit = options.onEvent ?? (() => {});
+  const signal = options.signal ?? new AbortController().signal;
+  emit({ type: 'start', reference: familiarString(reference) });
+  const { domain, path } = reference;
+  const { insecure = false, caFiles = [] } = options;
+  const client = createRegistryClient({ domain, path, insecure, caFiles, signal });
+  try {
+    const known = await upToDate(client, root, reference, wanted);
+    const {
+      id,
+      digest,
+      upToDate: same,
+    } = known ?? (await bring(client, { root, reference, wanted, emit, signal, options }));
+    emit({ type: 'done', reference: familiarString(reference), digest, image: id, upToDate: same });
+    return { reference: canonicalString(reference), id, digest, upToDate: same };
+  } catch (error) {
+    if (signal.aborted)
+      throw new KnownError('E_CANCELLED', `pull of ${familiarString(reference)} was cancelled`, { cause: error });
+    throw error;
+  } finally {
+    client.close();
+  }
+}
+
+type Outcome = Pick<PulledImage, 'id' | 'digest' | 'upToDate'>;
+
+/** One request at most, and none for a digest: what a digest names never changes. */
+async function upToDate(
+  client: RegistryClient,
+  root: string,
+  reference: Reference,
+  wanted: Platform | undefined,
+): Promise<Outcome | undefined> {
+  const local = findLocalImage(root, reference, wanted);
+  if (local === undefined) return undefined;
+  if (reference.digest !== undefined) return { id: local.image, digest: reference.digest, upToDate: true };
+  const remote = await client.headManifest(reference.tag ?? 'latest');
+  if (remote === undefined || !local.digests.includes(remote.digest)) return undefined;
+  return { id: local.image, digest: remote.digest, upToDate: true };
+}
+
+interface BringOptions {
+  root: string;
+  reference: Reference;
+  wanted: Platform | undefined;
+  emit: OnPullEvent;
+  signal: AbortSignal;
+  options: PullOptions;
+}
+
+async function bring(
+  client: RegistryClient,
+  { root, reference, wanted, emit, signal, options }: BringOptions,
+): Promise<Outcome> {
+  // Loaded here: a pull that finds everything up to date needs none of it.
+  const { resolveImage } = await import('./resolve-image.js');
+  const { fetchLayers } = await import('./fetch-layers.js');
+  const { createLayerWorkers } = await import('./layer-workers.js');
+  const { planLayers } = await import('./layer-plan.js');
+  const { commitImage } = await import('./commit-image.js');
+  const resolved = await resolveImage(client, reference, wanted);
+  const { image: id, digest, manifest } = resolved;
+  using store = await openForWriting(root, signal);
+  const layers = manifest.layers.map(({ digest, size }) => ({ digest, size }));
+  emit({ type: 'manifest', reference: familiarString(reference), digest, image: id, layers });
+  const workers = createLayerWorkers(options.maxConcurrentDownloads ?? Math.min(availableParallelism(), 3));
+  try {
+    const repository = canonicalName(reference);
+    const leases = await fetchLayers(planLayers(resolved), { store, client, workers, repository, emit, signal });
+    try {
+      return { id, digest, upToDate: !(await commitImage(store, reference, resolved)) };
+    } finally {
+      for (const lease of leases) lease.release();
+    }
+  } finally {
+    await workers.close();
+  }
+}
