@@ -1,0 +1,80 @@
+/** GET requests to a registry's API: with credentials, redirects and retries. */
+import type { IncomingHttpHeaders } from 'node:http';
+import { KnownError } from '../../store/errors.js';
+import type { Authorizer } from './authorizer.js';
+import type { Endpoint } from './endpoint.js';
+import { type ApiResponse, apiRequest } from './http.js';
+import { isPassing } from './network-error.js';
+import { firstHop, isRedirect, nextHop } from './redirect.js';
+import { registryError, type Subject } from './registry-error.js';
+import { type Attempt, isPassingStatus, withRetries } from './retry.js';
+import type { Transport } from './transport.js';
+
+export interface Api {
+  readonly endpoint: Endpoint;
+  readonly authorizer: Authorizer;
+  readonly transport: Transport;
+  readonly signal: AbortSignal | undefined;
+}
+
+export interface ApiGet {
+  /** Relative to the base URL, such as `v2/library/ubuntu/tags/list?n=100`. */
+  readonly path: string;
+  readonly accept?: string;
+  readonly maxBytes: number;
+  readonly subject: Subject;
+}
+
+export interface ApiAnswer {
+  readonly body: Buffer;
+  readonly headers: IncomingHttpHeaders;
+}
+
+/** The body of a good answer. @throws KnownError for any other, in Docker's words. */
+export function apiGet(api: Api, get: ApiGet): Promise<ApiAnswer> {
+  return withRetries(async (): Promise<Attempt<ApiAnswer>> => {
+    try {
+      const response = await api.endpoint.request((base) => getAuthorized(api, get, base));
+      if (response.status === 200) return { value: response };
+      const error = registryError(response, get.subject, api.authorizer.secrets());
+      if (!isPassingStatus(response.status)) throw error;
+      return { error, retryAfter: response.headers['retry-after'] };
+    } catch (error) {
+      if (error instanceof KnownError && error.code === 'E_NETWORK' && isPassing(error)) return { error };
+      throw error;
+    }
+  }, api.signal);
+}
+
+/** Answers one challenge of the registry itself; who else asks for credentials gets none. */
+async function getAuthorized(api: Api, get: ApiGet, base: URL): Promise<ApiResponse> {
+  const sent = api.authorizer.current();
+  const first = await getRedirected(api, get, base, sent);
+  const challenge = first.response.headers['www-authenticate'];
+  if (first.response.status !== 401 || first.foreign || challenge === undefined) return first.response;
+  const authorization = await api.authorizer.answer(base, challenge, sent);
+  if (authorization === undefined) return first.response;
+  return (await getRedirected(api, get, base, authorization)).response;
+}
+
+async function getRedirected(api: Api, get: ApiGet, base: URL, authorization: string | undefined) {
+  const { transport, signal } = api;
+  let hop = firstHop(new URL(get.path, base));
+  for (;;) {
+    const headers = {
+      'user-agent': 'tspull',
+      ...(get.accept !== undefined && { accept: get.accept }),
+      ...(authorization !== undefined && !hop.foreign && { authorization }),
+    };
+    const response = await apiRequest({
+      method: 'GET',
+      url: hop.url,
+      headers,
+      maxBytes: get.maxBytes,
+      transport,
+      signal,
+    });
+    if (!isRedirect(response.status)) return { response, foreign: hop.foreign };
+    hop = nextHop(hop, response.headers.location);
+  }
+}

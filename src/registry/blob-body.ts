@@ -1,0 +1,78 @@
+/** Consumes the body of one answer: skips what is there already, hands on the rest, sees lies and stalls. */
+import type { IncomingMessage } from 'node:http';
+import { KnownError } from '../../store/errors.js';
+import type { Timeouts } from './settings.js';
+
+export interface BodyOptions {
+  /** Bytes to drop because an earlier answer brought them. */
+  readonly skip: number;
+  /** Bytes to hand on after those. */
+  readonly wanted: number;
+  readonly onChunk: (chunk: Buffer) => void;
+  readonly timeouts: Timeouts;
+  readonly host: string;
+}
+
+export type BodyEnd =
+  | { readonly kind: 'complete' }
+  /** Another try may bring the rest. */
+  | { readonly kind: 'cut'; readonly error: unknown }
+  /** No other try would help. */
+  | { readonly kind: 'failed'; readonly error: unknown };
+
+/** A stall is counted in ticks, not by the clock: while `onChunk` works, neither bytes nor ticks can come. */
+const ticksPerWindow = 10;
+
+/**
+ * Everything happens inside the `data` event. The chunks are slices of what the socket read, and no promise or copy is
+ * made for each; a consumer that takes its time holds up the socket, which is all the back-pressure that is needed.
+ */
+export function consumeBody(response: IncomingMessage, options: BodyOptions): Promise<BodyEnd> {
+  const { onChunk, timeouts, host } = options;
+  let { skip, wanted } = options;
+  let bytesInWindow = 0;
+  let ticks = 0;
+  let finished = false;
+  return new Promise((resolve) => {
+    const finish = (end: BodyEnd) => {
+      finished = true;
+      clearInterval(timer);
+      if (end.kind !== 'complete' || !response.complete) response.destroy();
+      resolve(end);
+    };
+    const stop = (error: unknown) => finish(wanted === 0 ? { kind: 'complete' } : { kind: 'cut', error });
+    const timer = setInterval(() => {
+      if (++ticks < ticksPerWindow) return;
+      if (bytesInWindow < timeouts.stallBytes)
+        stop(new KnownError('E_NETWORK', `${host} sent ${bytesInWindow} bytes in ${timeouts.stallMs / 1000} s`));
+      ticks = 0;
+      bytesInWindow = 0;
+    }, timeouts.stallMs / ticksPerWindow);
+    response.on('data', (received: Buffer) => {
+      // Destroying the response does not call back what its parser already holds.
+      if (finished) return;
+      bytesInWindow += received.length;
+      let chunk = received;
+      if (skip > 0) {
+        const dropped = Math.min(skip, chunk.length);
+        skip -= dropped;
+        if (dropped === chunk.length) return;
+        chunk = chunk.subarray(dropped);
+      }
+      if (chunk.length > wanted) return finish({ kind: 'failed', error: tooLong(host) });
+      wanted -= chunk.length;
+      try {
+        onChunk(chunk);
+      } catch (error) {
+        finish({ kind: 'failed', error });
+      }
+    });
+    response.once('end', () => stop(new KnownError('E_NETWORK', `${host} sent ${wanted} bytes too few`)));
+    response.on('error', stop);
+    response.once('close', () => stop(new KnownError('E_NETWORK', `${host} closed the connection`)));
+  });
+}
+
+export function tooLong(host: string): KnownError {
+  return new KnownError('E_VERIFY', `${host} sends more bytes than the descriptor of the blob says`);
+}

@@ -1,0 +1,88 @@
+/** Docker's credential helpers: programs `docker-credential-NAME` that read a server's name and print JSON. */
+import { spawn } from 'node:child_process';
+import { isErrno, KnownError } from '../../store/errors.js';
+import { printable } from '../../store/printable.js';
+import type { Credentials } from './credentials.js';
+
+const timeoutMs = 30_000;
+const maxOutputBytes = 1024 * 1024;
+// What keychains, desktops, pass and the clouds' helpers need. NODE_OPTIONS, LD_PRELOAD and the like stay behind.
+const passedVariables =
+  /^(?:PATH|HOME|USER|LOGNAME|LANG|LC_\w+|TZ|TMPDIR|DISPLAY|WAYLAND_DISPLAY|DBUS_SESSION_BUS_ADDRESS|XDG_\w+|GPG_TTY|GNUPGHOME|PASSWORD_STORE_\w+|DOCKER_CONFIG|AWS_\w+|AZURE_\w+|GOOGLE_\w+|CLOUDSDK_\w+|(?:https?|no)_proxy|(?:HTTPS?|NO)_PROXY)$/;
+
+/** @throws KnownError `E_CREDENTIALS`; undefined when the helper knows no credentials for the server. */
+export async function askCredentialHelper(
+  name: string,
+  server: string,
+  env: NodeJS.ProcessEnv,
+): Promise<Credentials | undefined> {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name))
+    throw new KnownError('E_CREDENTIALS', `"${printable(name, 100)}" is not a name of a credential helper`);
+  const program = `docker-credential-${name}`;
+  const { status, output } = await runHelper(program, server, env);
+  if (status !== 0) {
+    if (/credentials not found/i.test(output)) return undefined;
+    throw new KnownError('E_CREDENTIALS', `${program} get: failed for "${server}": ${printable(output.trim(), 300)}`);
+  }
+  return parseAnswer(output, program);
+}
+
+function parseAnswer(output: string, program: string): Credentials | undefined {
+  let answer: unknown;
+  try {
+    answer = JSON.parse(output);
+  } catch {
+    // The parser's message would quote the secret.
+    throw new KnownError('E_CREDENTIALS', `${program} get: the answer is not JSON`);
+  }
+  const { Username: username, Secret: secret } = (answer ?? {}) as { Username?: unknown; Secret?: unknown };
+  if (typeof username !== 'string' || typeof secret !== 'string')
+    throw new KnownError('E_CREDENTIALS', `${program} get: the answer has no Username and Secret`);
+  if (secret === '') return undefined;
+  return username === '<token>'
+    ? { kind: 'identity', token: secret }
+    : { kind: 'password', username, password: secret };
+}
+
+function runHelper(
+  program: string,
+  input: string,
+  env: NodeJS.ProcessEnv,
+): Promise<{ status: number | null; output: string }> {
+  const childEnv = Object.fromEntries(Object.entries(env).filter(([key]) => passedVariables.test(key)));
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, ['get'], {
+      env: childEnv,
+      stdio: ['pipe', 'pipe', 'ignore'],
+      timeout: timeoutMs,
+      killSignal: 'SIGKILL',
+    });
+    const chunks: Buffer[] = [];
+    let length = 0;
+    child.stdout.on('data', (chunk: Buffer) => {
+      length += chunk.length;
+      if (length <= maxOutputBytes) chunks.push(chunk);
+      else child.kill('SIGKILL');
+    });
+    // A helper that does not read its input breaks the pipe; its status tells the rest.
+    child.stdin.on('error', (error) => {
+      if (!isErrno(error, 'EPIPE')) reject(error);
+    });
+    child.once('error', (cause) =>
+      reject(
+        new KnownError('E_CREDENTIALS', `cannot run the credential helper ${program}`, {
+          cause,
+          hint: 'is it on PATH?',
+        }),
+      ),
+    );
+    child.once('close', (status, signal) => {
+      if (signal !== null)
+        reject(
+          new KnownError('E_CREDENTIALS', `${program} get: stopped after ${timeoutMs / 1000} s or too much output`),
+        );
+      else resolve({ status, output: Buffer.concat(chunks).toString('utf8') });
+    });
+    child.stdin.end(input);
+  });
+}

@@ -1,0 +1,61 @@
+/** Where the API of a registry is, and whether it may be spoken to without TLS. */
+import { KnownError } from '../../store/errors.js';
+import { addressKind } from './address.js';
+import { speaksNoTls } from './network-error.js';
+
+/** The host that serves the images of a reference's domain. */
+export function apiHost(domain: string): string {
+  return domain === 'docker.io' ? 'registry-1.docker.io' : domain;
+}
+
+/** https, then plain http where that is allowed: for this machine itself, or when the user said so. */
+export function candidateBases(domain: string, insecure: boolean): URL[] {
+  const host = apiHost(domain);
+  if (!URL.canParse(`https://${host}/`) || /:0*$/.test(host))
+    throw new KnownError('E_REFERENCE', `invalid reference format: "${host}" is not a host and port`);
+  const secure = new URL(`https://${host}/`);
+  // `http://host:443` and the like: an explicit port stays the same for both.
+  const plain = new URL(`http://${host}/`);
+  return insecure || addressKind(secure.hostname) === 'loopback' ? [secure, plain] : [secure];
+}
+
+export interface Endpoint {
+  /** Runs a request against the API's base URL. The first one finds out which it is; the answer then stays. */
+  request<T>(send: (base: URL) => Promise<T>): Promise<T>;
+}
+
+interface Found<T> {
+  readonly base: URL;
+  readonly result: () => T;
+}
+
+/** Plain http is tried only after a connection that met no TLS at all: a bad certificate is never a reason. */
+export function createEndpoint(domain: string, insecure: boolean): Endpoint {
+  const bases = candidateBases(domain, insecure);
+  let known: Promise<URL> | undefined;
+  const search = async <T>(send: (base: URL) => Promise<T>): Promise<Found<T>> => {
+    const last = bases.at(-1);
+    for (const base of bases) {
+      try {
+        const value = await send(base);
+        return { base, result: () => value };
+      } catch (error) {
+        if (base !== last && speaksNoTls(error)) continue;
+        return { base, result: () => raise(error) };
+      }
+    }
+    throw new Error('no candidate for the registry');
+  };
+  return {
+    async request(send) {
+      if (known !== undefined) return send(await known);
+      const found = search(send);
+      known = found.then(({ base }) => base);
+      return (await found).result();
+    },
+  };
+}
+
+function raise(error: unknown): never {
+  throw error;
+}

@@ -1,0 +1,94 @@
+/** One request over node:http or node:https, redirects included, up to the head of the answer. */
+import { type IncomingMessage, type OutgoingHttpHeaders, request as requestPlain } from 'node:http';
+import { request as requestTls } from 'node:https';
+import type { Socket } from 'node:net';
+import { KnownError } from '../../store/errors.js';
+import { networkError } from './network-error.js';
+import { firstHop, type Hop, isRedirect, nextHop } from './redirect.js';
+import type { Timeouts } from './settings.js';
+import type { Transport } from './transport.js';
+
+export interface ExchangeOptions {
+  readonly method: 'GET' | 'HEAD';
+  readonly url: URL;
+  readonly headers: OutgoingHttpHeaders;
+  /** Sent to the origin of `url` only. */
+  readonly authorization: string | undefined;
+  readonly transport: Transport;
+  readonly signal: AbortSignal | undefined;
+}
+
+export interface Exchange {
+  readonly response: IncomingMessage;
+  readonly status: number;
+  /** The URL that answered. */
+  readonly url: URL;
+  /** The answer comes from another origin, which was sent no credentials and gets none when it asks for some. */
+  readonly foreign: boolean;
+}
+
+/** @throws KnownError `E_NETWORK`, `E_TLS`, `E_REGISTRY`, `E_CANCELLED` */
+export async function exchange(options: ExchangeOptions): Promise<Exchange> {
+  let hop = firstHop(options.url);
+  for (;;) {
+    const response = await sendOnLiveSocket(hop, options);
+    const status = response.statusCode ?? 0;
+    if (!isRedirect(status)) return { response, status, url: hop.url, foreign: hop.foreign };
+    response.destroy();
+    hop = nextHop(hop, response.headers.location);
+  }
+}
+
+/** A kept-alive connection that the server has closed meanwhile says nothing about the server: use another one. */
+async function sendOnLiveSocket(hop: Hop, options: ExchangeOptions): Promise<IncomingMessage> {
+  for (;;) {
+    const outcome = await send(hop, options);
+    if (outcome.response !== undefined) return outcome.response;
+    if (!outcome.wasReused || options.signal?.aborted) throw networkError(outcome.error, options.method, hop.url);
+  }
+}
+
+type Outcome = { response: IncomingMessage } | { response?: never; error: unknown; wasReused: boolean };
+
+function send({ url, foreign }: Hop, options: ExchangeOptions): Promise<Outcome> {
+  const { method, transport, signal, authorization } = options;
+  const headers = { ...options.headers };
+  if (authorization !== undefined && !foreign) headers['authorization'] = authorization;
+  return new Promise((resolve) => {
+    const open = url.protocol === 'https:' ? requestTls : requestPlain;
+    const request = open(url, { method, headers, agent: transport.agentFor(url), ...(signal && { signal }) });
+    const phases = watchPhases(url, transport.settings.timeouts, (error) => request.destroy(error));
+    request.once('socket', (socket) => phases.socket(socket, request.reusedSocket));
+    request.once('response', (response) => {
+      phases.end();
+      resolve({ response });
+    });
+    // `on`, because destroying a request whose answer has begun may report more than one error.
+    request.on('error', (error) => {
+      phases.end();
+      const timedOut = error instanceof KnownError;
+      resolve({ error, wasReused: request.reusedSocket && !timedOut });
+    });
+    request.end();
+  });
+}
+
+/** One timer at a time: until the connection stands, then until the answer begins. */
+function watchPhases(url: URL, { connectMs, responseMs }: Timeouts, fail: (error: Error) => void) {
+  const start = (ms: number, phase: string) =>
+    setTimeout(() => fail(new KnownError('E_NETWORK', `${url.host} ${phase} within ${ms / 1000} s`)), ms);
+  let timer = start(connectMs, 'cannot be connected');
+  const connected = () => {
+    clearTimeout(timer);
+    timer = start(responseMs, 'does not answer');
+  };
+  return {
+    socket(socket: Socket, reused: boolean) {
+      if (reused) connected();
+      else if (url.protocol === 'https:') socket.once('secureConnect', connected);
+      else if (socket.connecting) socket.once('connect', connected);
+      else connected();
+    },
+    end: () => clearTimeout(timer),
+  };
+}
