@@ -19,7 +19,6 @@ const links = [
   ['/proc/self/fd/1', 'stdout'],
   ['/proc/self/fd/2', 'stderr'],
   ['pts/ptmx', 'ptmx'],
-  ['/proc/kcore', 'core'],
 ] as const;
 
 /** Fills the fresh /dev: Docker's devices and links, those asked for, and the terminal as console. */

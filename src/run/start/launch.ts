@@ -40,10 +40,11 @@ export async function launch(request: LaunchRequest): Promise<number> {
     spec.seccomp === 'unconfined'
       ? undefined
       : await containerFilter({ profile: spec.seccomp, architecture, capabilities: spec.capabilities });
-  const streams = spec.tty
+  const terminal = spec.tty
     ? (await import('../tty/terminal-streams.js')).terminalStreams(spec.interactive)
-    : standardStreams(spec.interactive);
-  const prepared = prepare(request, filter, 'pty' in streams ? streams : undefined);
+    : undefined;
+  const streams = terminal ?? standardStreams(spec.interactive);
+  const prepared = prepare(request, filter, terminal);
   const program = containerProgram(architecture, spec, prepared.plan);
   let stage2: Stage2Process;
   try {
