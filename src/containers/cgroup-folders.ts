@@ -1,0 +1,57 @@
+import { readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isErrno } from '../../store/errors.js';
+
+const pause = new Int32Array(new SharedArrayBuffer(4));
+
+/** How long the kernel may take to let go of a cgroup whose processes were killed. */
+const PATIENCE_MS = 2000;
+
+/** Removes a container's cgroups; processes that are still in them are killed first. */
+export function removeCgroups(folders: readonly string[]): void {
+  for (const folder of folders) removeCgroup(folder);
+}
+
+function removeCgroup(folder: string): void {
+  const deadline = Date.now() + PATIENCE_MS;
+  for (let delayMs = 1; ; delayMs = Math.min(2 * delayMs, 50)) {
+    try {
+      rmdirSync(folder);
+      return;
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return;
+      if (!isErrno(error, 'EBUSY', 'ENOTEMPTY') || Date.now() > deadline) throw error;
+    }
+    killProcesses(folder);
+    Atomics.wait(pause, 0, 0, delayMs);
+  }
+}
+
+/** All processes of a cgroup at once where the kernel can (v2), else one by one. */
+export function killProcesses(folder: string): void {
+  try {
+    writeFileSync(join(folder, 'cgroup.kill'), '1', { flag: 'r+' });
+    return;
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT', 'EOPNOTSUPP')) throw error;
+  }
+  for (const pid of processesOf(folder)) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      if (!isErrno(error, 'ESRCH')) throw error;
+    }
+  }
+}
+
+function processesOf(folder: string): number[] {
+  try {
+    return readFileSync(join(folder, 'cgroup.procs'), 'utf8')
+      .split('\n')
+      .filter((line) => line !== '' && line !== '0')
+      .map(Number);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENODEV')) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * Where containers of tsrun keep what is not a layer:
+ *
+ *     <root>/tspull/                  0700
+ *       containers/<id>/              0700
+ *         record.json                 0600  what the container is and how it ended, see container-record.ts
+ *         hostname hosts resolv.conf  0644  mounted into the container
+ *       live/<id>                     0600  locked by the process that made the container, for as long as it lives
+ *       names/<name>                        a symbolic link whose text is the id: a name has one owner
+ */
+import { join } from 'node:path';
+import { ensureDirectory } from '../../store/fs/exact-mode.js';
+
+export interface ContainerFiles {
+  dir: string;
+  record: string;
+  hostname: string;
+  hosts: string;
+  resolvConf: string;
+  live: string;
+}
+
+export function containersDir(root: string): string {
+  return join(root, 'tspull', 'containers');
+}
+
+export function liveDir(root: string): string {
+  return join(root, 'tspull', 'live');
+}
+
+export function namesDir(root: string): string {
+  return join(root, 'tspull', 'names');
+}
+
+export function containerFiles(root: string, id: string): ContainerFiles {
+  if (!/^[0-9a-f]{64}$/.test(id)) throw new RangeError(`not a container id: ${id}`);
+  const dir = join(containersDir(root), id);
+  return {
+    dir,
+    record: join(dir, 'record.json'),
+    hostname: join(dir, 'hostname'),
+    hosts: join(dir, 'hosts'),
+    resolvConf: join(dir, 'resolv.conf'),
+    live: join(liveDir(root), id),
+  };
+}
+
+export function makeContainerFolders(root: string): void {
+  for (const dir of [join(root, 'tspull'), containersDir(root), liveDir(root), namesDir(root)]) ensureDirectory(dir, 0o700);
+}

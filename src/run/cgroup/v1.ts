@@ -1,0 +1,88 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { isErrno } from '../../../store/errors.js';
+import { type CgroupWish, type ContainerCgroup, PARENT, requireControllers } from './container-cgroup.js';
+import type { DeviceRule } from './device-rules.js';
+import { CPU_PERIOD, type Limits } from './limits.js';
+
+/** Makes one folder in every hierarchy and writes the limits. */
+export function prepareV1(wish: CgroupWish, mounts: ReadonlyMap<string, string>): ContainerCgroup {
+  requireControllers(wish.limits, (controller) => mounts.has(controller));
+  const folderOf = (mountPoint: string): string => join(mountPoint, PARENT, wish.id);
+  const mountPoints = [...new Set(mounts.values())];
+  const folders = mountPoints.map(folderOf);
+  wish.announce(folders);
+  for (const mountPoint of mountPoints) makeFolder(mountPoint, folderOf(mountPoint), mountPoint === mounts.get('cpuset'));
+  const set = (controller: string, file: string, value: string | number): void => {
+    const mountPoint = mounts.get(controller);
+    if (mountPoint !== undefined) write(join(folderOf(mountPoint), file), String(value));
+  };
+  const memory = mounts.get('memory');
+  const swapAccounting = memory !== undefined && existsSync(join(folderOf(memory), 'memory.memsw.limit_in_bytes'));
+  const warnings = writeLimits(wish.limits, set, swapAccounting);
+  if (wish.devices !== undefined) for (const [file, rule] of deviceLines(wish.devices)) set('devices', file, rule);
+  return { folders, tasks: folders.map((folder) => join(folder, 'tasks')), folderV2: undefined, view: viewOf(mounts), warnings };
+}
+
+/** A cpuset without processors or memory nodes takes no process, so they are handed down from the root. */
+function makeFolder(mountPoint: string, folder: string, isCpuset: boolean): void {
+  const parent = join(mountPoint, PARENT);
+  for (const path of [parent, folder]) {
+    try {
+      mkdirSync(path, 0o755);
+    } catch (error) {
+      if (!isErrno(error, 'EEXIST')) throw error;
+    }
+    if (!isCpuset) continue;
+    for (const name of ['cpuset.cpus', 'cpuset.mems'])
+      if (readFileSync(join(path, name), 'utf8').trim() === '')
+        write(join(path, name), readFileSync(join(path, '..', name), 'utf8').trim());
+  }
+}
+
+/** cgroup files refuse the truncation that comes with mode `w` on some kernels. */
+function write(path: string, value: string): void {
+  writeFileSync(path, value, { flag: 'r+' });
+}
+
+type Setter = (controller: string, file: string, value: string | number) => void;
+
+function writeLimits(limits: Limits, set: Setter, swapAccounting: boolean): string[] {
+  const warnings: string[] = [];
+  if (limits.memory !== undefined) {
+    set('memory', 'memory.limit_in_bytes', limits.memory);
+    // Docker's default: as much swap as memory.
+    const total = limits.memorySwap ?? 2 * limits.memory;
+    if (swapAccounting) set('memory', 'memory.memsw.limit_in_bytes', total);
+    else warnings.push('your kernel does not account swap: only memory is limited');
+  }
+  if (limits.cpuQuota !== undefined) {
+    set('cpu', 'cpu.cfs_period_us', CPU_PERIOD);
+    set('cpu', 'cpu.cfs_quota_us', limits.cpuQuota);
+  }
+  if (limits.cpuShares !== undefined) set('cpu', 'cpu.shares', limits.cpuShares);
+  if (limits.cpus !== undefined) set('cpuset', 'cpuset.cpus', limits.cpus);
+  if (limits.pids !== undefined) set('pids', 'pids.max', limits.pids);
+  return warnings;
+}
+
+function deviceLines(rules: readonly DeviceRule[]): [file: string, rule: string][] {
+  const allowed = rules.map(({ type, major, minor, access }): [string, string] => [
+    'devices.allow',
+    `${type} ${major ?? '*'}:${minor ?? '*'} ${access}`,
+  ]);
+  return [['devices.deny', 'a'], ...allowed];
+}
+
+/** As dockerd shows them: one mount a hierarchy, named as on the host, and a link for every other controller of it. */
+function viewOf(mounts: ReadonlyMap<string, string>): ContainerCgroup['view'] {
+  const byMount = new Map<string, string[]>();
+  for (const [controller, mountPoint] of mounts) byMount.set(mountPoint, [...(byMount.get(mountPoint) ?? []), controller]);
+  const view = { version: 1 as const, mounts: [] as { name: string; controllers: string }[], links: [] as { name: string; target: string }[] };
+  for (const [mountPoint, controllers] of byMount) {
+    const name = basename(mountPoint);
+    view.mounts.push({ name, controllers: controllers.join(',') });
+    for (const controller of controllers) if (controller !== name) view.links.push({ name: controller, target: name });
+  }
+  return view;
+}

@@ -1,0 +1,59 @@
+import { and, argumentOffset, type Instruction, ifAtLeast, ifEqual, ifGreater, load } from './bpf.js';
+import { type ArgumentTest, invalid } from './profile.js';
+
+/**
+ * Instructions that go on behind themselves when the test holds, and skip `skip` instructions more when it does not. The
+ * argument has 64 bits, the machine 32: both halves are looked at.
+ */
+export function argumentTest(test: ArgumentTest, skip: number): Instruction[] {
+  if (!(test.index >= 0 && test.index <= 5)) throw invalid(`argument ${test.index} does not exist`);
+  const low = argumentOffset(test.index);
+  const high = low + 4;
+  const value = halves(test.value);
+  switch (test.op) {
+    case 'SCMP_CMP_EQ':
+      return [load(high), ifEqual(value.high, 0, skip + 2), load(low), ifEqual(value.low, 0, skip)];
+    case 'SCMP_CMP_NE':
+      return [load(high), ifEqual(value.high, 0, 2), load(low), ifEqual(value.low, skip, 0)];
+    case 'SCMP_CMP_GT':
+    case 'SCMP_CMP_GE':
+      return ordered({ low, high, value, orEqual: test.op === 'SCMP_CMP_GE', yes: 0, no: skip });
+    case 'SCMP_CMP_LT':
+    case 'SCMP_CMP_LE':
+      return ordered({ low, high, value, orEqual: test.op === 'SCMP_CMP_LT', yes: skip, no: 0 });
+    case 'SCMP_CMP_MASKED_EQ': {
+      const rest = halves(test.valueTwo ?? 0);
+      return [
+        load(high),
+        and(value.high),
+        ifEqual(rest.high, 0, skip + 3),
+        load(low),
+        and(value.low),
+        ifEqual(rest.low, 0, skip),
+      ];
+    }
+    default:
+      throw invalid(`unknown comparison ${String(test.op)}`);
+  }
+}
+
+interface Order {
+  low: number;
+  high: number;
+  value: { low: number; high: number };
+  /** Whether the equal value counts as greater. */
+  orEqual: boolean;
+  /** How far to skip, behind these instructions, when the argument is greater and when it is not. */
+  yes: number;
+  no: number;
+}
+
+function ordered({ low, high, value, orEqual, yes, no }: Order): Instruction[] {
+  const last = orEqual ? ifAtLeast(value.low, yes, no) : ifGreater(value.low, yes, no);
+  return [load(high), ifGreater(value.high, yes + 3, 0), ifEqual(value.high, 0, no + 2), load(low), last];
+}
+
+function halves(value: number): { low: number; high: number } {
+  const bits = BigInt.asUintN(64, BigInt(value));
+  return { low: Number(bits & 0xffffffffn), high: Number(bits >> 32n) };
+}

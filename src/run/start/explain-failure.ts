@@ -1,0 +1,36 @@
+import { getSystemErrorMap } from 'node:util';
+import { KnownError } from '../../../store/errors.js';
+import { printable } from '../../../store/printable.js';
+import { EXECUTE } from '../program/execute.js';
+import type { Program } from '../stage2/program.js';
+import type { Failure } from './stage2-process.js';
+
+/** What a failed operation means, with Docker's exit status for it. */
+export function explainFailure(program: Program, { operation, errno }: Failure): KnownError {
+  const name = program.nameOf(operation);
+  const [code, words] = getSystemErrorMap().get(-errno) ?? [`errno ${errno}`, `error ${errno}`];
+  if (name?.call === EXECUTE) return commandFailure(name.operands, code, words);
+  const what = [name?.call, name?.operands].filter(Boolean).join(' ') || `operation ${operation}`;
+  const message = `cannot set the container up: ${printable(what)}: ${words}`;
+  return new KnownError('E_RUN', message, { exitCode: statusOf(message), ...hintFor(code, what) });
+}
+
+function commandFailure(command: string, code: string, words: string): KnownError {
+  const missing = code === 'ENOENT' && !command.includes('/');
+  const reason = missing ? 'executable file not found in $PATH' : words;
+  const message = `exec: "${printable(command)}": ${reason}`;
+  return new KnownError('E_COMMAND', message, { exitCode: statusOf(message) });
+}
+
+/** Docker decides by the text of the error. */
+function statusOf(message: string): number {
+  if (/executable file not found|no such file or directory/.test(message)) return 127;
+  return /permission denied|is a directory/.test(message) ? 126 : 125;
+}
+
+function hintFor(code: string, what: string): { hint?: string } {
+  if (what.includes('oom_score_adj') && code === 'EACCES')
+    return { hint: 'lowering the score needs CAP_SYS_RESOURCE; leave --oom-score-adj out or raise it' };
+  if (code === 'EPERM') return { hint: 'tsrun needs the privileges of root, also when it runs in a container itself' };
+  return {};
+}

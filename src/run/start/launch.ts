@@ -1,0 +1,145 @@
+/** Starts a container whose layers and cgroups exist, and waits for its end. */
+import { closeSync } from 'node:fs';
+import { constants } from 'node:os';
+import { KnownError } from '../../../store/errors.js';
+import { cloneMount, changeMount } from '../../../store/linux/mount.js';
+import { MOUNT_ATTR_RDONLY } from '../../../store/linux/mount-flags.js';
+import type { ContainerFiles } from '../../containers/container-files.js';
+import type { ContainerCgroup } from '../cgroup/container-cgroup.js';
+import { openCgroup } from '../cgroup/open-cgroup.js';
+import { containerProgram, type StartPlan } from '../program/container-program.js';
+import type { MountRequest } from '../run-options.js';
+import { containerFilter } from '../seccomp/container-filter.js';
+import type { ContainerSpec } from '../spec/container-spec.js';
+import { valueOf } from '../spec/environment.js';
+import type { Identity } from '../spec/user.js';
+import type { Architecture } from '../stage2/code.js';
+import type { TerminalStreams } from '../tty/terminal-streams.js';
+import { descriptors } from './descriptors.js';
+import { explainFailure } from './explain-failure.js';
+import { forwardSignals } from './forward-signals.js';
+import { lastCapability } from './last-capability.js';
+import { checkMountPoints, lookUpUser, makeWorkdir } from './prepare-root.js';
+import { standardStreams } from './standard-streams.js';
+import { type Stage2Process, startStage2 } from './stage2-process.js';
+import { prepareVolumes } from './volumes.js';
+
+export interface LaunchRequest {
+  spec: ContainerSpec;
+  /** The descriptor of the detached mount of its root. */
+  rootfs: number;
+  files: ContainerFiles;
+  cgroup: ContainerCgroup;
+}
+
+/** @returns the exit status of the command, 128 and the signal when one killed it */
+export async function launch(request: LaunchRequest): Promise<number> {
+  const { spec, files } = request;
+  const architecture = hostArchitecture();
+  const filter =
+    spec.seccomp === 'unconfined'
+      ? undefined
+      : await containerFilter({ profile: spec.seccomp, architecture, capabilities: spec.capabilities });
+  const terminal = spec.tty
+    ? (await import('../tty/terminal-streams.js')).terminalStreams(spec.interactive)
+    : undefined;
+  const streams = terminal ?? standardStreams(spec.interactive);
+  const prepared = prepare(request, filter, terminal);
+  const program = containerProgram(architecture, spec, prepared.plan);
+  let stage2: Stage2Process;
+  try {
+    stage2 = startStage2({ program, stdio: streams.stdio, inherited: prepared.inherited, folder: files.dir });
+  } finally {
+    for (const fd of prepared.ours) closeSync(fd);
+  }
+  streams.started();
+  const stopForwarding = forwardSignals(stage2.pid, spec.tty);
+  try {
+    const status = await exitOf(stage2);
+    const failure = stage2.failure();
+    if (failure !== undefined) throw explainFailure(program, failure);
+    await streams.finished();
+    return status;
+  } finally {
+    stopForwarding();
+    stage2.close();
+  }
+}
+
+function hostArchitecture(): Architecture {
+  if (process.arch === 'x64' || process.arch === 'arm64') return process.arch;
+  throw new KnownError('E_UNSUPPORTED', `containers cannot be run on ${process.arch}`, { exitCode: 125 });
+}
+
+interface Prepared {
+  plan: StartPlan;
+  /** Descriptors to close once the process has them. */
+  ours: number[];
+  inherited: (report: number) => readonly number[];
+}
+
+function prepare({ spec, rootfs, files, cgroup }: LaunchRequest, filter: Buffer | undefined, terminal: TerminalStreams | undefined): Prepared {
+  checkMountPoints(rootfs);
+  const identity = lookUpUser(rootfs, spec);
+  makeWorkdir(rootfs, spec.workdir);
+  const ours = [rootfs];
+  // The place of the report pipe, which is made at the very end.
+  const handed = descriptors(-1);
+  const own = (fd: number): number => {
+    ours.push(fd);
+    return handed.add(fd);
+  };
+  const root = handed.add(rootfs);
+  const volumes = prepareVolumes(rootfs, [...ownFiles(files, spec.mounts), ...spec.mounts]);
+  if (spec.readonly) changeMount(rootfs, { set: MOUNT_ATTR_RDONLY });
+  const plan: StartPlan = {
+    rootfs: root,
+    mounts: {
+      privileged: spec.privileged,
+      shmSize: spec.shmSize,
+      cgroup: cgroup.view,
+      devpts: terminal === undefined ? undefined : handed.add(terminal.pty.devpts),
+      shm: spec.own.ipc ? undefined : own(cloneMount('/dev/shm')),
+      mqueue: spec.own.ipc ? undefined : own(cloneMount('/dev/mqueue')),
+    },
+    attachments: volumes.map(({ mount, target, make }) => ({ fd: own(mount), target, make })),
+    privileges: {
+      identity,
+      capabilities: spec.capabilities,
+      lastCapability: lastCapability(),
+      noNewPrivileges: spec.noNewPrivileges,
+      filter,
+      rlimits: spec.rlimits,
+    },
+    env: environmentOf(spec, identity),
+    tasks: cgroup.tasks,
+    cgroup: cgroup.folderV2 === undefined ? undefined : own(openCgroup(cgroup.folderV2)),
+    firstStray: 0,
+  };
+  plan.firstStray = 3 + handed.list.length;
+  return { plan, ours, inherited: (report) => [report, ...handed.list.slice(1)] };
+}
+
+/** HOME comes last, unless it was given. */
+function environmentOf(spec: ContainerSpec, { home }: Identity): string[] {
+  return valueOf(spec.env, 'HOME') === undefined ? [...spec.env, `HOME=${home}`] : spec.env;
+}
+
+/** The three files that tsrun writes for a container, where the caller does not mount something else. */
+function ownFiles(files: ContainerFiles, mounts: readonly MountRequest[]): MountRequest[] {
+  const own = [
+    ['/etc/resolv.conf', files.resolvConf],
+    ['/etc/hostname', files.hostname],
+    ['/etc/hosts', files.hosts],
+  ] as const;
+  return own
+    .filter(([target]) => !mounts.some((mount) => mount.target === target))
+    .map(([target, source]) => ({ type: 'bind', source, target }));
+}
+
+function exitOf({ child }: Stage2Process): Promise<number> {
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('exit', (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
+  });
+}
