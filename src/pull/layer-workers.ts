@@ -22,7 +22,8 @@ export function createLayerWorkers(places: number): LayerWorkers {
   const idle: Worker[] = [];
   const all: Worker[] = [];
   const take = () => {
-    const worker = idle.pop() ?? new Worker(new URL('./layer-worker.js', import.meta.url));
+    const worker =
+      idle.pop() ?? new Worker(new URL('./layer-worker.js', import.meta.url), { trackUnmanagedFds: false });
     if (!all.includes(worker)) all.push(worker);
     return worker;
   };

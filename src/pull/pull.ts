@@ -87,8 +87,8 @@ async function upToDate(
   if (local === undefined) return undefined;
   if (reference.digest !== undefined) return { id: local.image, digest: reference.digest, upToDate: true };
   const remote = await client.headManifest(reference.tag ?? 'latest');
-  if (remote === undefined || !local.digests.includes(remote.digest)) return undefined;
-  return { id: local.image, digest: remote.digest, upToDate: true };
+  if (remote === undefined || !local.digests.includes(remote)) return undefined;
+  return { id: local.image, digest: remote, upToDate: true };
 }
 
 interface BringOptions {
