@@ -104,7 +104,8 @@ function cpuInfo(): string {
 /** `wanted` and what also runs on it, the best first. */
 export function compatiblePlatforms(wanted: Platform): Platform[] {
   const best = normalize(wanted);
-  const version = Number(best.variant?.slice(1) ?? '1');
+  // Real ones have one digit; a long number must not become a long list.
+  const version = Number(/^v([1-9])$/.exec(best.variant ?? '')?.[1] ?? 1);
   const older = (from: number, to: number) =>
     Array.from({ length: Math.max(0, from - to) }, (_, i) => normalize({ ...best, variant: `v${from - 1 - i}` }));
   if (best.architecture === 'amd64')
