@@ -29,7 +29,8 @@ function quoteCharacter(character: string, delimiter: string): string {
 }
 
 const simple: Record<string, string> = { a: '\u0007', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' };
-const escapeSequence = /\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3})|([abfnrtv])|(["'\\])|([\s\S]))/g;
+const escapeSequence =
+  /\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3})|([abfnrtv])|(["'\\])|([\s\S]))/g;
 
 /** The text of a literal with its quotes; undefined when an escape is wrong. */
 export function unquote(literal: string): string | undefined {
