@@ -32,8 +32,10 @@ export function environmentFile(text: string, path: string): string[] {
     .filter((line) => line !== '' && !line.startsWith('#'))
     .map((line) => {
       const name = line.split('=', 1)[0] ?? '';
-      if (/\s/.test(name)) throw usage(`poorly formatted environment: variable '${printable(name)}' contains whitespaces`);
-      if (name === '') throw usage(`poorly formatted environment: no variable name on line '${printable(line)}' of ${path}`);
+      if (/\s/.test(name))
+        throw usage(`poorly formatted environment: variable '${printable(name)}' contains whitespaces`);
+      if (name === '')
+        throw usage(`poorly formatted environment: no variable name on line '${printable(line)}' of ${path}`);
       return line;
     });
 }
@@ -47,6 +49,7 @@ function readText(path: string): string {
     throw error;
   }
   const text = bytes.toString('utf8');
-  if (bytes.includes(0) || text.includes('\ufffd')) throw usage(`env file ${printable(path)} contains invalid utf8 bytes`);
+  if (bytes.includes(0) || text.includes('\ufffd'))
+    throw usage(`env file ${printable(path)} contains invalid utf8 bytes`);
   return text;
 }

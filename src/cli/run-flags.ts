@@ -1,6 +1,11 @@
 import type { Flag } from './run-flag-parser.js';
 
-const on = (name: string, help: string, short?: string): Flag => ({ name, kind: 'switch', help, ...(short && { short }) });
+const on = (name: string, help: string, short?: string): Flag => ({
+  name,
+  kind: 'switch',
+  help,
+  ...(short && { short }),
+});
 const value = (name: string, what: string, help: string, short?: string): Flag => ({
   name,
   kind: 'value',

@@ -22,7 +22,9 @@ export function volumeFlag(text: string): BindMount {
     );
   }
   if (!target.startsWith('/'))
-    throw usage(`invalid volume specification: '${printable(text)}': invalid mount config for type "bind": invalid mount path: '${printable(target)}' mount path must be absolute`);
+    throw usage(
+      `invalid volume specification: '${printable(text)}': invalid mount config for type "bind": invalid mount path: '${printable(target)}' mount path must be absolute`,
+    );
   const mount: BindMount = { type: 'bind', source: resolve(source), target, createSource: true };
   for (const mode of modes.split(',').filter(Boolean)) applyMode(mount, mode, text);
   return mount;
@@ -42,7 +44,8 @@ export function mountFlag(text: string): MountRequest {
   for (const field of csvFields(text)) {
     const [name = '', ...value] = field.split('=');
     const key = aliases[name.toLowerCase()];
-    if (key === undefined) throw invalidArgument(text, '--mount', `unexpected key '${printable(name)}' in '${printable(field)}'`);
+    if (key === undefined)
+      throw invalidArgument(text, '--mount', `unexpected key '${printable(name)}' in '${printable(field)}'`);
     if (value.length === 0 && !switches.has(key))
       throw invalidArgument(text, '--mount', `invalid field '${printable(field)}' must be a key=value pair`);
     fields.set(key, value.length === 0 ? 'true' : value.join('='));
@@ -51,7 +54,9 @@ export function mountFlag(text: string): MountRequest {
   const target = fields.get('target');
   if (target === undefined) throw invalidArgument(text, '--mount', 'target is required');
   if (!target.startsWith('/'))
-    throw usage(`invalid mount config for type "${printable(type)}": invalid mount path: '${printable(target)}' mount path must be absolute`);
+    throw usage(
+      `invalid mount config for type "${printable(type)}": invalid mount path: '${printable(target)}' mount path must be absolute`,
+    );
   if (type === 'tmpfs') return { type, target, options: tmpfsOptions(fields) };
   if (type !== 'bind') throw usage(`mounts of type "${printable(type)}" are not supported: only bind and tmpfs`);
   return bindFromFields(fields, target);
@@ -81,7 +86,9 @@ function bindFromFields(fields: Map<string, string>, target: string): BindMount 
   if (source === undefined || source === '')
     throw usage('invalid mount config for type "bind": field Source must not be empty');
   if (!source.startsWith('/') && !source.startsWith('.'))
-    throw usage(`invalid mount config for type "bind": invalid mount path: '${printable(source)}' mount path must be absolute`);
+    throw usage(
+      `invalid mount config for type "bind": invalid mount path: '${printable(source)}' mount path must be absolute`,
+    );
   const wanted = fields.get('bind-propagation');
   const propagation = propagations.find((name) => name === wanted);
   if (wanted !== undefined && propagation === undefined)
@@ -106,7 +113,12 @@ function tmpfsOptions(fields: Map<string, string>): string {
 function csvFields(text: string): string[] {
   const fields = text.match(/("([^"]|"")*"|[^,]*)(,|$)/g) ?? [];
   return fields
-    .map((field) => field.replace(/,$/, '').replace(/^"(.*)"$/s, '$1').replaceAll('""', '"'))
+    .map((field) =>
+      field
+        .replace(/,$/, '')
+        .replace(/^"(.*)"$/s, '$1')
+        .replaceAll('""', '"'),
+    )
     .filter((field) => field !== '');
 }
 

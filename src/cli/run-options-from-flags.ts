@@ -1,7 +1,7 @@
 /** From flags to the options of the library. */
 import { readFileSync } from 'node:fs';
-import { constants } from 'node:os';
 import { isIP } from 'node:net';
+import { constants } from 'node:os';
 import { isErrno } from '../../store/errors.js';
 import { printable } from '../../store/printable.js';
 import type { DeviceRequest, RunOptions, Ulimit } from '../run/run-options.js';
@@ -84,7 +84,8 @@ function hostFlag(text: string | undefined, what: string): 'host' | undefined {
 
 function cpusFlag(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  if (!/^\d*\.?\d+$/.test(text)) throw invalidArgument(text, '--cpus', `failed to parse ${printable(text)} as a rational number`);
+  if (!/^\d*\.?\d+$/.test(text))
+    throw invalidArgument(text, '--cpus', `failed to parse ${printable(text)} as a rational number`);
   return Number(text);
 }
 
@@ -94,7 +95,11 @@ function ulimitFlag(text: string): Ulimit {
   const soft = Number(match[2]);
   const hard = Number(match[3] ?? match[2]);
   if (hard >= 0 && (soft > hard || soft < 0))
-    throw invalidArgument(text, '--ulimit', `ulimit soft limit must be less than or equal to hard limit: ${soft} > ${hard}`);
+    throw invalidArgument(
+      text,
+      '--ulimit',
+      `ulimit soft limit must be less than or equal to hard limit: ${soft} > ${hard}`,
+    );
   return { name: match[1] ?? '', soft, hard };
 }
 
@@ -138,7 +143,8 @@ function securityFlags(entries: readonly string[]): Pick<RunOptions, 'seccomp' |
     else if (name === 'seccomp' && value !== '') {
       if (value === 'builtin') delete result.seccomp;
       else result.seccomp = value === 'unconfined' ? value : readProfile(value);
-    } else if (!['label', 'apparmor'].includes(name)) throw usage(`invalid --security-opt: ${JSON.stringify(printable(entry))}`);
+    } else if (!['label', 'apparmor'].includes(name))
+      throw usage(`invalid --security-opt: ${JSON.stringify(printable(entry))}`);
   }
   return result;
 }
@@ -148,6 +154,8 @@ function readProfile(path: string): string {
     return readFileSync(path, 'utf8');
   } catch (error) {
     if (!isErrno(error, 'ENOENT', 'EISDIR', 'EACCES')) throw error;
-    throw usage(`opening seccomp profile (${printable(path)}) failed: ${isErrno(error, 'ENOENT') ? 'no such file or directory' : String(error)}`);
+    throw usage(
+      `opening seccomp profile (${printable(path)}) failed: ${isErrno(error, 'ENOENT') ? 'no such file or directory' : String(error)}`,
+    );
   }
 }

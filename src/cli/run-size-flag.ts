@@ -14,6 +14,7 @@ export function sizeFlag(text: string | undefined, flag: string, unlimited = fal
 /** A whole number; undefined for a flag that was not given. */
 export function integerFlag(text: string | undefined, flag: string): number | undefined {
   if (text === undefined) return undefined;
-  if (!/^[+-]?\d{1,15}$/.test(text)) throw invalidArgument(text, flag, `strconv.ParseInt: parsing "${text}": invalid syntax`);
+  if (!/^[+-]?\d{1,15}$/.test(text))
+    throw invalidArgument(text, flag, `strconv.ParseInt: parsing "${text}": invalid syntax`);
   return Number(text);
 }

@@ -44,7 +44,8 @@ export function addImage(root: string, fills: readonly Fill[], config: RunImage[
   return { name: 'test:latest', id, chainId: parent?.chainId, config };
 }
 
-const applets = `sh cat ls id env pwd hostname mount umount mkdir rm ln ps kill sleep true false echo stat readlink touch
+const applets =
+  `sh cat ls id env pwd hostname mount umount mkdir rm ln ps kill sleep true false echo stat readlink touch
   chmod chown dd head tail grep sed tr wc seq test expr printf stty tty ulimit mknod unshare ip ifconfig date cut sort find
   su nproc sysctl setsid xargs yes od dmesg chroot awk timeout getty df free uname trap`.split(/\s+/);
 
@@ -56,7 +57,11 @@ export const busybox: Fill = (diff) => {
   if (program === undefined) throw new Error('busybox is missing');
   copyFileSync(program, join(diff, 'bin', 'busybox'));
   for (const name of applets) symlinkSync('busybox', join(diff, 'bin', name));
-  const users = ['root:x:0:0:root:/root:/bin/sh', 'alice:x:1000:1001::/home/alice:/bin/sh', 'bob:x:1002:1002::/nowhere:/bin/sh'];
+  const users = [
+    'root:x:0:0:root:/root:/bin/sh',
+    'alice:x:1000:1001::/home/alice:/bin/sh',
+    'bob:x:1002:1002::/nowhere:/bin/sh',
+  ];
   const groups = ['root:x:0:', 'alice:x:1001:', 'staff:x:50:alice,bob', 'wheel:x:10:alice', 'tty:x:5:'];
   writeFileSync(join(diff, 'etc', 'passwd'), users.map((line) => `${line}\n`).join(''));
   writeFileSync(join(diff, 'etc', 'group'), groups.map((line) => `${line}\n`).join(''));
