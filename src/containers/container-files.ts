@@ -46,5 +46,6 @@ export function containerFiles(root: string, id: string): ContainerFiles {
 }
 
 export function makeContainerFolders(root: string): void {
-  for (const dir of [join(root, 'tspull'), containersDir(root), liveDir(root), namesDir(root)]) ensureDirectory(dir, 0o700);
+  for (const dir of [join(root, 'tspull'), containersDir(root), liveDir(root), namesDir(root)])
+    ensureDirectory(dir, 0o700);
 }

@@ -1,4 +1,4 @@
-import { readlinkSync, symlinkSync, unlinkSync } from 'node:fs';
+import { readdirSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno, KnownError } from '../../store/errors.js';
 import { printable } from '../../store/printable.js';
@@ -51,4 +51,9 @@ export function releaseName(root: string, name: string, id: string): void {
   } catch (error) {
     if (!isErrno(error, 'ENOENT')) throw error;
   }
+}
+
+/** Gives back whatever names the container has, when its record is not there to tell. */
+export function releaseNamesOf(root: string, id: string): void {
+  for (const name of readdirSync(namesDir(root))) releaseName(root, name, id);
 }

@@ -3,6 +3,7 @@ import { isErrno } from '../../store/errors.js';
 import { removeLockFile, tryAcquire } from '../../store/fs/lock.js';
 import { killProcesses, removeCgroups } from './cgroup-folders.js';
 import { containerFiles, liveDir } from './container-files.js';
+import { releaseNamesOf } from './container-name.js';
 import { type ContainerRecord, readRecord, writeRecord } from './container-record.js';
 import { removeContainer } from './remove-container.js';
 
@@ -16,14 +17,18 @@ export function sweepDeadContainers(root: string): void {
     using lock = tryAcquire(path, 'exclusive');
     if (lock === undefined) continue;
     const record = readRecord(root, id);
-    if (record !== undefined) bury(root, record);
+    if (record === undefined) releaseNamesOf(root, id);
+    else bury(root, record);
     removeLockFile(path);
   }
 }
 
 function bury(root: string, record: ContainerRecord): void {
   for (const folder of record.cgroups) killProcesses(folder);
-  if (record.autoRemove || record.state === 'created') return removeContainer(root, record);
+  if (record.autoRemove || record.state === 'created') {
+    removeContainer(root, record);
+    return;
+  }
   removeCgroups(record.cgroups);
   if (record.state === 'exited') return;
   // SIGKILL is what reached the container when its process died.

@@ -2,8 +2,9 @@
  * Runs a command in a new container of an image, from nothing to nothing: what is made is noted before, so that whatever
  * ends this process, the next one cleans up (src/containers/sweep.ts).
  */
-import { join } from 'node:path';
+
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type HeldLock, tryAcquire } from '../../store/fs/lock.js';
 import { randomId } from '../../store/fs/random-id.js';
 import { createWritableLayer } from '../../store/layers/writable-layer.js';

@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { RunImage } from '../../src/run/run-options.js';
 import { makeDataRoot } from '../../store/data-root.js';
+import { openImageDb } from '../../store/images/image-db.js';
+import { setTag } from '../../store/images/repositories.js';
+import { updateRepositories } from '../../store/images/repositories-file.js';
 import { randomId } from '../../store/fs/random-id.js';
 import { layerRecordDir } from '../../store/layers/layer-db.js';
 import { type ChainId, parseChainId } from '../../store/oci/digest.js';
@@ -24,12 +27,19 @@ export function layerRoot(t: Pick<TestContext, 'after'>): string {
   return root;
 }
 
-/** Adds a stack of layers, lowest first, as an image. */
-export function addImage(root: string, fills: readonly Fill[], config: RunImage['config'] = {}): RunImage {
+/** Adds a stack of layers, lowest first, as an image named `<name>:latest`. */
+export function addImage(
+  root: string,
+  fills: readonly Fill[],
+  config: RunImage['config'] = {},
+  name = 'test',
+): RunImage {
+  const diffIds: string[] = [];
   let parent: { chainId: ChainId; cacheId: string } | undefined;
   for (const fill of fills) {
     const cacheId = randomId();
     const diffId = sha256(cacheId);
+    diffIds.push(diffId);
     const chainId = parseChainId(parent === undefined ? diffId : sha256(`${parent.chainId} ${diffId}`));
     fill(createLayerDir(root, cacheId, parent?.cacheId).diff);
     const record = layerRecordDir(root, chainId);
@@ -40,11 +50,25 @@ export function addImage(root: string, fills: readonly Fill[], config: RunImage[
     if (parent !== undefined) writeFileSync(join(record, 'parent'), parent.chainId);
     parent = { chainId, cacheId };
   }
-  const id = sha256(JSON.stringify(config) + (parent?.chainId ?? ''));
-  return { name: 'test:latest', id, chainId: parent?.chainId, config };
+  return { name, chainId: parent?.chainId, config, id: recordImage(root, name, diffIds, config) };
 }
 
-const applets = `sh cat ls id env pwd hostname mount umount mkdir rm ln ps kill sleep true false echo stat readlink touch
+/** The documents that make an image of the layers: its config, and its name. */
+function recordImage(root: string, name: string, diffIds: readonly string[], config: RunImage['config']): string {
+  const document = {
+    architecture: process.arch === 'x64' ? 'amd64' : 'arm64',
+    os: 'linux',
+    config,
+    rootfs: { type: 'layers', diff_ids: diffIds },
+    history: diffIds.map(() => ({ created_by: 'a test' })),
+  };
+  const id = openImageDb(root).put(Buffer.from(JSON.stringify(document)));
+  updateRepositories(root, (current) => setTag(current, name, 'latest', id));
+  return id;
+}
+
+const applets =
+  `sh cat ls id env pwd hostname mount umount mkdir rm ln ps kill sleep true false echo stat readlink touch
   chmod chown dd head tail grep sed tr wc seq test expr printf stty tty ulimit mknod unshare ip ifconfig date cut sort find
   su nproc sysctl setsid xargs yes od dmesg chroot awk timeout getty df free uname trap`.split(/\s+/);
 
@@ -56,7 +80,11 @@ export const busybox: Fill = (diff) => {
   if (program === undefined) throw new Error('busybox is missing');
   copyFileSync(program, join(diff, 'bin', 'busybox'));
   for (const name of applets) symlinkSync('busybox', join(diff, 'bin', name));
-  const users = ['root:x:0:0:root:/root:/bin/sh', 'alice:x:1000:1001::/home/alice:/bin/sh', 'bob:x:1002:1002::/nowhere:/bin/sh'];
+  const users = [
+    'root:x:0:0:root:/root:/bin/sh',
+    'alice:x:1000:1001::/home/alice:/bin/sh',
+    'bob:x:1002:1002::/nowhere:/bin/sh',
+  ];
   const groups = ['root:x:0:', 'alice:x:1001:', 'staff:x:50:alice,bob', 'wheel:x:10:alice', 'tty:x:5:'];
   writeFileSync(join(diff, 'etc', 'passwd'), users.map((line) => `${line}\n`).join(''));
   writeFileSync(join(diff, 'etc', 'group'), groups.map((line) => `${line}\n`).join(''));

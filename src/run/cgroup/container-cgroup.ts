@@ -60,8 +60,12 @@ export function requireControllers(limits: Limits, has: (controller: string) => 
 
 function lacking(limit: string): KnownError {
   const controller = controllerOf[limit as keyof Limits];
-  return new KnownError('E_KERNEL', `cannot limit ${controller}: the cgroup controller "${controller}" is not available`, {
-    hint: 'leave the limit out, or mount the controller',
-    exitCode: 125,
-  });
+  return new KnownError(
+    'E_KERNEL',
+    `cannot limit ${controller}: the cgroup controller "${controller}" is not available`,
+    {
+      hint: 'leave the limit out, or mount the controller',
+      exitCode: 125,
+    },
+  );
 }

@@ -59,7 +59,9 @@ export function deviceProgram(rules: readonly DeviceRule[]): Buffer {
 }
 
 function ruleCode({ type, major, minor, access }: DeviceRule): Instruction[] {
-  const refused = [...'rwm'].filter((sign) => !access.includes(sign)).reduce((bits, sign) => bits | (accessBits[sign] ?? 0), 0);
+  const refused = [...'rwm']
+    .filter((sign) => !access.includes(sign))
+    .reduce((bits, sign) => bits | (accessBits[sign] ?? 0), 0);
   const tests: Instruction[] = [];
   const require = (register: number, value: number | undefined): void => {
     if (value !== undefined) tests.push({ code: JUMP_NOT_EQUAL, to: register, value });

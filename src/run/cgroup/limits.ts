@@ -34,9 +34,7 @@ export function containerLimits(options: RunOptions, cpuCount: number, online: s
   }
   if (cpus !== undefined && cpus !== 0) {
     if (!(cpus >= 0.01 && cpus <= cpuCount))
-      throw usage(
-        `Range of CPUs is from 0.01 to ${cpuCount}.00, as there are only ${cpuCount} CPUs available`,
-      );
+      throw usage(`Range of CPUs is from 0.01 to ${cpuCount}.00, as there are only ${cpuCount} CPUs available`);
     limits.cpuQuota = Math.round(cpus * CPU_PERIOD);
   }
   if (cpuShares !== undefined && cpuShares !== 0) limits.cpuShares = cpuShares;

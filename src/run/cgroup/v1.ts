@@ -12,7 +12,8 @@ export function prepareV1(wish: CgroupWish, mounts: ReadonlyMap<string, string>)
   const mountPoints = [...new Set(mounts.values())];
   const folders = mountPoints.map(folderOf);
   wish.announce(folders);
-  for (const mountPoint of mountPoints) makeFolder(mountPoint, folderOf(mountPoint), mountPoint === mounts.get('cpuset'));
+  for (const mountPoint of mountPoints)
+    makeFolder(mountPoint, folderOf(mountPoint), mountPoint === mounts.get('cpuset'));
   const set = (controller: string, file: string, value: string | number): void => {
     const mountPoint = mounts.get(controller);
     if (mountPoint !== undefined) write(join(folderOf(mountPoint), file), String(value));
@@ -21,7 +22,13 @@ export function prepareV1(wish: CgroupWish, mounts: ReadonlyMap<string, string>)
   const swapAccounting = memory !== undefined && existsSync(join(folderOf(memory), 'memory.memsw.limit_in_bytes'));
   const warnings = writeLimits(wish.limits, set, swapAccounting);
   if (wish.devices !== undefined) for (const [file, rule] of deviceLines(wish.devices)) set('devices', file, rule);
-  return { folders, tasks: folders.map((folder) => join(folder, 'tasks')), folderV2: undefined, view: viewOf(mounts), warnings };
+  return {
+    folders,
+    tasks: folders.map((folder) => join(folder, 'tasks')),
+    folderV2: undefined,
+    view: viewOf(mounts),
+    warnings,
+  };
 }
 
 /** A cpuset without processors or memory nodes takes no process, so they are handed down from the root. */
@@ -77,8 +84,13 @@ function deviceLines(rules: readonly DeviceRule[]): [file: string, rule: string]
 /** As dockerd shows them: one mount a hierarchy, named as on the host, and a link for every other controller of it. */
 function viewOf(mounts: ReadonlyMap<string, string>): ContainerCgroup['view'] {
   const byMount = new Map<string, string[]>();
-  for (const [controller, mountPoint] of mounts) byMount.set(mountPoint, [...(byMount.get(mountPoint) ?? []), controller]);
-  const view = { version: 1 as const, mounts: [] as { name: string; controllers: string }[], links: [] as { name: string; target: string }[] };
+  for (const [controller, mountPoint] of mounts)
+    byMount.set(mountPoint, [...(byMount.get(mountPoint) ?? []), controller]);
+  const view = {
+    version: 1 as const,
+    mounts: [] as { name: string; controllers: string }[],
+    links: [] as { name: string; target: string }[],
+  };
   for (const [mountPoint, controllers] of byMount) {
     const name = basename(mountPoint);
     view.mounts.push({ name, controllers: controllers.join(',') });

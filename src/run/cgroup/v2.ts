@@ -7,7 +7,10 @@ import type { Hierarchies } from './hierarchies.js';
 import { CPU_PERIOD, type Limits } from './limits.js';
 
 /** Makes the folder, with the controllers that the limits need, and writes the limits. */
-export function prepareV2(wish: CgroupWish, { mountPoint, controllers }: NonNullable<Hierarchies['v2']>): ContainerCgroup {
+export function prepareV2(
+  wish: CgroupWish,
+  { mountPoint, controllers }: NonNullable<Hierarchies['v2']>,
+): ContainerCgroup {
   const parent = join(mountPoint, PARENT);
   const folder = join(parent, wish.id);
   wish.announce([folder]);

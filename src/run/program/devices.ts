@@ -38,7 +38,11 @@ export function addDevices(program: Program, devices: readonly DeviceNode[], tty
 function addDevice(program: Program, { path, type, major, minor, mode, uid, gid }: DeviceNode): void {
   for (const folder of foldersOf(path)) program.call('mkdirat', [AT_FDCWD, folder, 0o755], folder, { ignore: true });
   const kind = type === 'c' ? S_IFCHR : S_IFBLK;
-  const number = (BigInt(major & ~0xfff) << 32n) | BigInt((major & 0xfff) << 8) | (BigInt(minor >>> 8) << 20n) | BigInt(minor & 0xff);
+  const number =
+    (BigInt(major & ~0xfff) << 32n) |
+    BigInt((major & 0xfff) << 8) |
+    (BigInt(minor >>> 8) << 20n) |
+    BigInt(minor & 0xff);
   program.call('mknodat', [AT_FDCWD, path, kind | mode, number], `the device ${path}`);
   if (uid !== 0 || gid !== 0) program.call('fchownat', [AT_FDCWD, path, uid, gid, 0], path);
 }

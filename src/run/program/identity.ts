@@ -72,7 +72,9 @@ function setCapabilities(program: Program, mask: bigint): void {
   const header = Buffer.alloc(8);
   header.writeUInt32LE(0x20080522, 0);
   const data = Buffer.alloc(24);
-  for (const [half, offset] of [mask & 0xffffffffn, mask >> 32n].map((part, index) => [Number(part), 12 * index] as const)) {
+  for (const [half, offset] of [mask & 0xffffffffn, mask >> 32n].map(
+    (part, index) => [Number(part), 12 * index] as const,
+  )) {
     data.writeUInt32LE(half, offset);
     data.writeUInt32LE(half, offset + 4);
   }

@@ -58,8 +58,11 @@ function attach(program: Program, fd: number, path: string): void {
 const CGROUP = '/sys/fs/cgroup';
 
 function addCgroupMounts(program: Program, view: CgroupView, readonly: number): void {
-  if (view.version === 0) return;
-  if (view.version === 2) return mount(program, 'cgroup2', CGROUP, STRICT | readonly);
+  if (view.version === 2) mount(program, 'cgroup2', CGROUP, STRICT | readonly);
+  if (view.version === 1) addControllerMounts(program, view, readonly);
+}
+
+function addControllerMounts(program: Program, view: CgroupView & { version: 1 }, readonly: number): void {
   mount(program, 'tmpfs', CGROUP, STRICT, 'mode=755');
   for (const { name, controllers } of view.mounts) {
     program.call('mkdirat', [AT_FDCWD, `${CGROUP}/${name}`, 0o755]);

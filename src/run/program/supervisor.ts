@@ -40,7 +40,8 @@ export function addSupervisor(program: Program, plan: SupervisorPlan): void {
   const flags = plan.namespaces | (plan.ownPid ? c.CLONE_NEWPID : 0);
   forkAndWait(program, 'the container', (pid) => {
     if (plan.cgroup === undefined) program.call('clone', [flags | c.SIGCHLD], 'the namespaces', pid);
-    else program.call('clone3', [cloneArguments(program, flags, plan.cgroup), 88], 'the namespaces and the cgroup', pid);
+    else
+      program.call('clone3', [cloneArguments(program, flags, plan.cgroup), 88], 'the namespaces and the cgroup', pid);
   });
   if (!plan.ownPid) addDeathSignal(program);
 }

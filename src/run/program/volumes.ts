@@ -1,4 +1,10 @@
-import { AT_FDCWD, MOVE_MOUNT_F_EMPTY_PATH, O_PATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS } from '../../../store/linux/flags.js';
+import {
+  AT_FDCWD,
+  MOVE_MOUNT_F_EMPTY_PATH,
+  O_PATH,
+  RESOLVE_NO_MAGICLINKS,
+  RESOLVE_NO_SYMLINKS,
+} from '../../../store/linux/flags.js';
 import { MOVE_MOUNT_T_EMPTY_PATH } from '../../../store/linux/mount-flags.js';
 import type { Program } from '../stage2/program.js';
 import { S_IFREG } from './constants.js';
@@ -23,7 +29,8 @@ export function addAttachments(program: Program, attachments: readonly Attachmen
   const how = openHow(program, O_PATH, RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
   for (const { fd, target, make } of attachments) {
     if (make !== undefined) {
-      for (const folder of foldersOf(target)) program.call('mkdirat', [AT_FDCWD, folder, 0o755], folder, { ignore: true });
+      for (const folder of foldersOf(target))
+        program.call('mkdirat', [AT_FDCWD, folder, 0o755], folder, { ignore: true });
       if (make === 'directory') program.call('mkdirat', [AT_FDCWD, target, 0o755], target, { ignore: true });
       else program.call('mknodat', [AT_FDCWD, target, S_IFREG | 0o755, 0], target, { ignore: true });
     }

@@ -52,8 +52,8 @@ function byName(profile: SeccompProfile, about: Circumstances, fallback: number)
     const action = actionValue(rule.action, rule.errnoRet ?? profile.defaultErrnoRet);
     if (action === fallback) continue;
     for (const name of rule.names) {
-      let policy = policies.get(name);
-      if (policy === undefined) policies.set(name, (policy = { conditions: [] }));
+      const policy: Policy = policies.get(name) ?? { conditions: [] };
+      policies.set(name, policy);
       if (rule.args?.length) policy.conditions.push({ tests: rule.args, action });
       else policy.action ??= action;
     }
@@ -78,8 +78,7 @@ interface Segment {
 function segments({ calls }: CallTable, policy: Map<string, Policy>, fallback: number): Segment[] {
   const result: Segment[] = [{ first: 0, code: [ret(fallback)], action: fallback }];
   const add = (first: number, { action, conditions }: Policy): void => {
-    if (action === undefined && conditions.length > 0)
-      result.push({ first, code: conditional(conditions, fallback) });
+    if (action === undefined && conditions.length > 0) result.push({ first, code: conditional(conditions, fallback) });
     else {
       const value = action ?? fallback;
       const last = result.at(-1);
@@ -109,7 +108,9 @@ function conditional(conditions: Policy['conditions'], fallback: number): Instru
 
 /** `body` when all tests hold; otherwise what follows it. */
 function guarded(tests: readonly ArgumentTest[], body: Instruction[]): Instruction[] {
-  return tests.reduceRight((inner, test) => [...argumentTest(test, inner.length), ...inner], body);
+  let code = body;
+  for (const test of tests.toReversed()) code = [...argumentTest(test, code.length), ...code];
+  return code;
 }
 
 function tree(list: readonly Segment[]): Instruction[] {

@@ -19,9 +19,7 @@ const allowValue = (name: string, value: number): SeccompRule =>
   allow(name, { args: [{ index: 0, op: 'SCMP_CMP_EQ', value }] });
 
 /** Address families from 12 on that are allowed; AF_ALG (38) and AF_VSOCK (40) are among the missing. */
-const families = [
-  13, 14, 15, 16, 17, 18, 21, 22, 24, 26, 27, 28, 29, 30, 31, 32, 33, 35, 36, 39, 41, 42, 43, 44, 45,
-];
+const families = [13, 14, 15, 16, 17, 18, 21, 22, 24, 26, 27, 28, 29, 30, 31, 32, 33, 35, 36, 39, 41, 42, 43, 44, 45];
 
 /** PER_LINUX, PER_LINUX32, UNAME26 of sys/personality.h, their combination, and the value that only asks. */
 const personalities = [0, 8, 0x20000, 0x20008, 0xffffffff];

@@ -48,7 +48,10 @@ export function hasCapability(mask: bigint, name: string): boolean {
 }
 
 function maskOf(names: readonly string[]): bigint {
-  return names.reduce((mask, name) => (name === 'ALL' ? mask : mask | (1n << BigInt(capabilityNames.indexOf(name)))), 0n);
+  return names.reduce(
+    (mask, name) => (name === 'ALL' ? mask : mask | (1n << BigInt(capabilityNames.indexOf(name)))),
+    0n,
+  );
 }
 
 function normalize(name: string, what: string): string {

@@ -8,7 +8,7 @@ import type { ImageRunConfig, MountRequest, RunOptions } from '../run-options.js
 import { capabilityMask, hasCapability } from './capabilities.js';
 import { containerCommand } from './command.js';
 import { type DeviceNode, hostDevices, requestedDevices } from './devices.js';
-import { containerEnvironment, valueOf } from './environment.js';
+import { containerEnvironment, variable } from './environment.js';
 import type { HostFacts } from './host-facts.js';
 import { hostsFile, hostsFileOfHost, resolvConf } from './network-files.js';
 import { containerRlimits, type Rlimit } from './rlimits.js';
@@ -67,7 +67,11 @@ export function containerSpec(
   };
   const hostname = containerHostname(id, options, own, host);
   const tty = options.tty ?? false;
-  const limit = containerRlimits(options.ulimits ?? [], host.hardLimit, hasCapability(host.capabilities, 'CAP_SYS_RESOURCE'));
+  const limit = containerRlimits(
+    options.ulimits ?? [],
+    host.hardLimit,
+    hasCapability(host.capabilities, 'CAP_SYS_RESOURCE'),
+  );
   const asked = requestedDevices(options.devices ?? []);
   const capabilities = capabilityMask({
     add: options.capAdd ?? [],
@@ -119,7 +123,8 @@ function containerHostname(id: string, options: RunOptions, own: ContainerSpec['
 function containerWorkdir(wanted: string | undefined, image: string | null | undefined): string {
   const workdir = wanted || image || '/';
   if (!isAbsolute(workdir)) {
-    if (wanted) throw usage(`the working directory '${printable(workdir)}' is invalid, it needs to be an absolute path`);
+    if (wanted)
+      throw usage(`the working directory '${printable(workdir)}' is invalid, it needs to be an absolute path`);
     return posix.join('/', workdir);
   }
   return posix.normalize(workdir);
@@ -155,7 +160,7 @@ function checkScore(score: number | undefined): number | undefined {
 
 /** Where commands without a slash are looked for. */
 export function searchPath(spec: ContainerSpec): string[] {
-  return (valueOf(spec.env, 'PATH') ?? '').split(':').map((folder) => (folder === '' ? '.' : folder));
+  return (variable(spec.env, 'PATH') ?? '').split(':').map((folder) => (folder === '' ? '.' : folder));
 }
 
 function usage(message: string): KnownError {

@@ -47,7 +47,8 @@ function devicesAt(source: string, target: string): DeviceNode[] {
 export function hostDevices(folder = '/dev'): DeviceNode[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) return ['pts', 'shm', 'mqueue', 'fd', '.lxc'].includes(entry.name) ? [] : hostDevices(path);
+    if (entry.isDirectory())
+      return ['pts', 'shm', 'mqueue', 'fd', '.lxc'].includes(entry.name) ? [] : hostDevices(path);
     if (path === '/dev/console' || !(entry.isCharacterDevice() || entry.isBlockDevice())) return [];
     return [nodeOf(path, statSync(path))];
   });

@@ -32,6 +32,6 @@ function nameOf(entry: string): string {
   return end < 0 ? entry : entry.slice(0, end);
 }
 
-export function valueOf(environment: readonly string[], name: string): string | undefined {
+export function variable(environment: readonly string[], name: string): string | undefined {
   return environment.find((entry) => nameOf(entry) === name)?.slice(name.length + 1);
 }

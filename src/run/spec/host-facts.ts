@@ -18,7 +18,8 @@ export interface HostFacts {
 
 export function hostFacts(): HostFacts {
   const status = readFileSync('/proc/self/status', 'latin1');
-  const mask = (name: string): bigint => BigInt(`0x${new RegExp(`^${name}:\\s*([0-9a-f]+)$`, 'm').exec(status)?.[1] ?? '0'}`);
+  const mask = (name: string): bigint =>
+    BigInt(`0x${new RegExp(`^${name}:\\s*([0-9a-f]+)$`, 'm').exec(status)?.[1] ?? '0'}`);
   return {
     hostname: hostname(),
     hosts: textOf('/etc/hosts'),

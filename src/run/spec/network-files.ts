@@ -36,7 +36,8 @@ export function resolvConf(
   const lines = host.split('\n');
   if (wanted.dns.length === 0 && wanted.search.length === 0)
     return lines.filter((line) => wanted.hostNetwork || !isLoopbackServer(line)).join('\n');
-  const inherited = (word: string): string[] => lines.filter((line) => line.startsWith(word)).map((line) => line.trim());
+  const inherited = (word: string): string[] =>
+    lines.filter((line) => line.startsWith(word)).map((line) => line.trim());
   const search =
     wanted.search.length > 0 ? wanted.search.filter((name) => name !== '.').map((name) => name) : undefined;
   return [

@@ -1,5 +1,10 @@
 import type { MountParameter } from '../../../store/linux/mount.js';
-import { MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY } from '../../../store/linux/mount-flags.js';
+import {
+  MOUNT_ATTR_NODEV,
+  MOUNT_ATTR_NOEXEC,
+  MOUNT_ATTR_NOSUID,
+  MOUNT_ATTR_RDONLY,
+} from '../../../store/linux/mount-flags.js';
 
 const flags: Record<string, readonly [bit: number, on: boolean]> = {
   ro: [MOUNT_ATTR_RDONLY, true],

@@ -87,8 +87,7 @@ function findGroup(group: string, groups: readonly GroupEntry[]): number {
   const number = asNumber(group);
   if (number !== undefined) return number;
   const entry = groups.find(({ name }) => name === group);
-  if (entry === undefined)
-    throw failure(`unable to find group ${printable(group)}: no matching entries in group file`);
+  if (entry === undefined) throw failure(`unable to find group ${printable(group)}: no matching entries in group file`);
   return entry.gid;
 }
 

@@ -2,14 +2,15 @@
  * The interpreter as machine code: what assembling x86-64.S and arm64.S of this folder gives. The test next to it
  * assembles them again and compares, so change the sources first.
  */
-export type Architecture = "x64" | "arm64";
+export type Architecture = 'x64' | 'arm64';
 
 function bytes(hex: string): Buffer {
-  return Buffer.from(hex.replaceAll(/\s/g, ""), "hex");
+  return Buffer.from(hex.replaceAll(/\s/g, ''), 'hex');
 }
 
 export const interpreters: Record<Architecture, () => Buffer> = {
-  x64: () => bytes(`
+  x64: () =>
+    bytes(`
     41bc00100010498d5c24404d8b7c240849c1e7064901df4c39fb0f830e0100004c8b7338488b03488b7b08488b731048
     8b53184c8b53204c8b43284c8b4b30490fbae6047303488b3f490fbae6057303488b36490fbae6067303488b12490fba
     e60773034d8b12490fbae60873034d8b00490fbae60973034d8b094885c078580f054c89f148c1e92074044989040c48
@@ -18,7 +19,8 @@ export const interpreters: Record<Architecture, () => Buffer> = {
     e77f740881c780000000eb37c1e8080fb6f8eb2f4c29e34883eb4048c1eb0649895c24104989442418498b3c24498d74
     2410ba10000000b8010000000f05bf7d000000b8e70000000f05f4
   `),
-  arm64: () => bytes(`
+  arm64: () =>
+    bytes(`
     130082d21300a2f274020191750640f9951a158b9f0215eb62070054961e40f9880240f9808640a9828e41a9849642a9
     56002036000040f956002836210040f956003036420040f956003836630040f956004036840040f956004836a50040f9
     6802f8b7010000d4c9fe60d3490000b4606a29f81ffc3fb1c2000054600000b41601183705000014d600103703000014

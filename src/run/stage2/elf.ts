@@ -33,7 +33,13 @@ export function executable(architecture: Architecture, data: Buffer): Buffer {
   header.writeUInt16LE(3, 56);
   const used = CODE_OFFSET + code.length;
   writeSegment(header, 0, { type: PT_LOAD, flags: READ | EXECUTE, offset: 0, address: CODE_ADDRESS, size: used });
-  writeSegment(header, 1, { type: PT_LOAD, flags: READ | WRITE, offset: PAGE, address: DATA_ADDRESS, size: data.length });
+  writeSegment(header, 1, {
+    type: PT_LOAD,
+    flags: READ | WRITE,
+    offset: PAGE,
+    address: DATA_ADDRESS,
+    size: data.length,
+  });
   writeSegment(header, 2, { type: PT_GNU_STACK, flags: READ | WRITE, offset: 0, address: 0, size: 0 });
   code.copy(header, CODE_OFFSET);
   return Buffer.concat([header, data]);

@@ -2,7 +2,7 @@
 import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { KnownError } from '../../../store/errors.js';
-import { cloneMount, changeMount } from '../../../store/linux/mount.js';
+import { changeMount, cloneMount } from '../../../store/linux/mount.js';
 import { MOUNT_ATTR_RDONLY } from '../../../store/linux/mount-flags.js';
 import type { ContainerFiles } from '../../containers/container-files.js';
 import type { ContainerCgroup } from '../cgroup/container-cgroup.js';
@@ -11,7 +11,7 @@ import { containerProgram, type StartPlan } from '../program/container-program.j
 import type { MountRequest } from '../run-options.js';
 import { containerFilter } from '../seccomp/container-filter.js';
 import type { ContainerSpec } from '../spec/container-spec.js';
-import { valueOf } from '../spec/environment.js';
+import { variable } from '../spec/environment.js';
 import type { Identity } from '../spec/user.js';
 import type { Architecture } from '../stage2/code.js';
 import type { TerminalStreams } from '../tty/terminal-streams.js';
@@ -20,8 +20,8 @@ import { explainFailure } from './explain-failure.js';
 import { forwardSignals } from './forward-signals.js';
 import { lastCapability } from './last-capability.js';
 import { checkMountPoints, lookUpUser, makeWorkdir } from './prepare-root.js';
-import { standardStreams } from './standard-streams.js';
 import { type Stage2Process, startStage2 } from './stage2-process.js';
+import { standardStreams } from './standard-streams.js';
 import { prepareVolumes } from './volumes.js';
 
 export interface LaunchRequest {
@@ -78,7 +78,11 @@ interface Prepared {
   inherited: (report: number) => readonly number[];
 }
 
-function prepare({ spec, rootfs, files, cgroup }: LaunchRequest, filter: Buffer | undefined, terminal: TerminalStreams | undefined): Prepared {
+function prepare(
+  { spec, rootfs, files, cgroup }: LaunchRequest,
+  filter: Buffer | undefined,
+  terminal: TerminalStreams | undefined,
+): Prepared {
   checkMountPoints(rootfs);
   const identity = lookUpUser(rootfs, spec);
   makeWorkdir(rootfs, spec.workdir);
@@ -122,7 +126,7 @@ function prepare({ spec, rootfs, files, cgroup }: LaunchRequest, filter: Buffer 
 
 /** HOME comes last, unless it was given. */
 function environmentOf(spec: ContainerSpec, { home }: Identity): string[] {
-  return valueOf(spec.env, 'HOME') === undefined ? [...spec.env, `HOME=${home}`] : spec.env;
+  return variable(spec.env, 'HOME') === undefined ? [...spec.env, `HOME=${home}`] : spec.env;
 }
 
 /** The three files that tsrun writes for a container, where the caller does not mount something else. */

@@ -38,7 +38,14 @@ export function startStage2({ program, stdio, inherited, folder }: Stage2Request
   const file = placeExecutable(executable(program.architecture, program.image(REPORT)), folder);
   try {
     // A session of its own: signals of the caller's terminal are for the caller, who hands them on to the container.
-    const child = spawn(file.path, [], { stdio: [...stdio, ...inherited(report.write)], env: {}, cwd: '/', detached: true });
+    const child = spawn(file.path, [], {
+      stdio: [...stdio, ...inherited(report.write)],
+      env: {},
+      cwd: '/',
+      detached: true,
+      // With --init the container sees this name as its first process.
+      argv0: 'tsrun-init',
+    });
     return { child, ...reader(report.read) };
   } catch (error) {
     closeSync(report.read);

@@ -59,7 +59,8 @@ function openSource({ source, createSource }: BindMount): number {
     return openSync(source, O_PATH);
   } catch (error) {
     if (!isErrno(error, 'ENOENT')) throw error;
-    if (!createSource) throw failure(`invalid mount config for type "bind": bind source path does not exist: ${printable(source)}`);
+    if (!createSource)
+      throw failure(`invalid mount config for type "bind": bind source path does not exist: ${printable(source)}`);
     mkdirSync(source, { recursive: true, mode: 0o755 });
     return openSync(source, O_PATH);
   }
@@ -89,7 +90,8 @@ function placeFor(
   if ((path === '/sys' || path.startsWith('/sys/')) && path !== '/sys/fs/cgroup')
     return { target: path, make: undefined };
   const within = outer.findLast((volume) => path.startsWith(`${volume.target}/`));
-  if (within === undefined && path.startsWith('/dev/')) return { target: path, make: isDirectory ? 'directory' : 'file' };
+  if (within === undefined && path.startsWith('/dev/'))
+    return { target: path, make: isDirectory ? 'directory' : 'file' };
   if (within === undefined) return { target: makePlace(rootfs, path, isDirectory), make: undefined };
   const inside = makePlace(within.mount, path.slice(within.target.length), isDirectory);
   return { target: `${within.target}${inside}`, make: undefined };

@@ -1,0 +1,62 @@
+/** `tsrun [OPTIONS] IMAGE [COMMAND] [ARG...]` */
+import { writeSync } from 'node:fs';
+import { KnownError } from '../../store/errors.js';
+import { defaultRoot, openForWriting } from '../../store/store.js';
+import { run } from '../run/run.js';
+import { type ParsedFlags, parseFlags } from './run-flag-parser.js';
+import { runFlags, runHelp } from './run-flags.js';
+import { imageToRun, pullPolicy } from './run-image.js';
+import { optionsFromFlags } from './run-options-from-flags.js';
+
+/** Exit status of `docker run` when the container could not be started. */
+const FAILED = 125;
+
+async function main(args: readonly string[]): Promise<number> {
+  const flags = parseFlags(runFlags, args);
+  if (flags.has('help')) {
+    process.stdout.write(runHelp());
+    return 0;
+  }
+  const [name, ...command] = flags.rest;
+  if (name === undefined) {
+    say(`"tsrun" requires at least 1 argument.\n\n${runHelp()}`);
+    return 1;
+  }
+  if (flags.has('tty') && flags.has('interactive') && !process.stdin.isTTY) {
+    say('the input device is not a TTY\n');
+    return 1;
+  }
+  return await runImage(name, command, flags);
+}
+
+async function runImage(name: string, command: readonly string[], flags: ParsedFlags): Promise<number> {
+  const options = optionsFromFlags(flags, process.env);
+  const pull = pullPolicy(flags.last('pull'));
+  using store = await openForWriting(flags.last('root') ?? defaultRoot());
+  const { root } = store;
+  const image = await imageToRun({ root, name, pull, platform: flags.last('platform'), quiet: flags.has('quiet') });
+  const onWarning = (text: string): void => say(`WARNING: ${text}\n`);
+  const { exitCode } = await run({ root, image, command, options, onWarning });
+  return exitCode;
+}
+
+/** Written at once: the stream may be the container's as well, and must not be made non-blocking. */
+function say(text: string): void {
+  writeSync(2, text);
+}
+
+function explain(error: unknown): number {
+  if (!(error instanceof KnownError)) {
+    say(`tsrun: ${error instanceof Error ? error.stack : String(error)}\nThis is a bug in tspull, please report it.\n`);
+    return FAILED;
+  }
+  const hint = error.hint === undefined ? '' : `\n  ${error.hint}`;
+  say(`tsrun: ${error.message}${hint}\n\nRun 'tsrun --help' for more information\n`);
+  return error.exitCode ?? FAILED;
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  process.exitCode = explain(error);
+}
