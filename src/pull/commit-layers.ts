@@ -3,7 +3,7 @@
  * ready, and the next one serves those.
  */
 import { closeSync, constants, openSync } from 'node:fs';
-import { recordSource } from '../../store/layers/distribution.js';
+import { stageSource } from '../../store/layers/distribution.js';
 import { readLayer } from '../../store/layers/layer-db.js';
 import { type PreparedLayer, registerLayers } from '../../store/layers/register.js';
 import { prepareLayer, type StagedLayer } from '../../store/layers/staging.js';
@@ -44,16 +44,18 @@ export function createLayerCommitter(store: Store, repository: string): LayerCom
     return batch;
   };
   const commitBatch = async (batch: Ready[]) => {
-    for (const item of batch)
+    for (const item of batch) {
       prepareLayer(item.staged, { ...item.plan, lower: lowerFor(item, batch), size: item.size });
+      const { diffId, blob } = item.plan;
+      stageSource(store.root, item.staged.dir, { diffId, blob: blob.digest, repository });
+    }
     await syncFileSystem(fd);
-    await store.exclusive(() => {
+    await store.exclusive(() =>
       registerLayers(
         store.root,
         batch.map(({ plan, staged }): PreparedLayer => ({ ...plan, staged })),
-      );
-      for (const { plan } of batch) recordSource(store.root, plan.diffId, plan.blob.digest, repository);
-    });
+      ),
+    );
   };
   const lowers = new Map<string, string[]>();
   const lowerFor = ({ plan, staged }: Ready, batch: Ready[]): string[] => {

@@ -1,6 +1,7 @@
 /** Files that are complete or absent at any instant, also after a power cut. */
 import { randomBytes } from 'node:crypto';
 import { closeSync, constants, fchmodSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 /**
@@ -43,4 +44,18 @@ export function syncDirectory(path: string): void {
   } finally {
     closeSync(fd);
   }
+}
+
+/** {@link syncDirectory} for several directories at once, without blocking the event loop: a sync may wait for other writers' data. */
+export async function syncDirectories(...paths: string[]): Promise<void> {
+  await Promise.all(
+    paths.map(async (path) => {
+      const directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+      try {
+        await directory.sync();
+      } finally {
+        await directory.close();
+      }
+    }),
+  );
 }

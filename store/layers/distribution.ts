@@ -6,10 +6,10 @@
  *       diffid-by-digest/sha256/<blob digest>       sha256:<diffID>
  *       v2metadata-by-diffid/sha256/<diffID>        [{"Digest","SourceRepository","HMAC"}, …] newest last
  */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno } from '../errors.js';
-import { writeFileDurably } from '../fs/atomic-file.js';
+import { writeNewFile } from '../fs/exact-mode.js';
 import { type DiffId, type Digest, hexOf } from '../oci/digest.js';
 
 /** dockerd keeps no more sources of one layer. */
@@ -36,14 +36,28 @@ function readSources(path: string): Source[] {
 }
 
 /**
- * Records that `blob` of `repository` (full name, as `docker.io/library/ubuntu`) unpacks to `diffId`. Call inside the
- * store's exclusive section. Blobs with other digests than sha256 have no place in this format and are not recorded.
+ * Notes in a staging directory that `blob` of `repository` (full name, as `docker.io/library/ubuntu`) unpacks to `diffId`.
+ * {@link publishSource} makes it known, after a syncfs: these files are not worth a sync of their own. Blobs with other digests than
+ * sha256 have no place in this format.
  */
-export function recordSource(root: string, diffId: DiffId, blob: Digest, repository: string): void {
+export function stageSource(
+  root: string,
+  dir: string,
+  source: { diffId: DiffId; blob: Digest; repository: string },
+): void {
+  const { diffId, blob, repository } = source;
   if (!blob.startsWith('sha256:')) return;
-  const path = distributionFile(root, 'v2metadata-by-diffid', hexOf(diffId));
-  const others = readSources(path).filter((known) => known.Digest !== blob || known.SourceRepository !== repository);
+  const known = readSources(distributionFile(root, 'v2metadata-by-diffid', hexOf(diffId)));
+  const others = known.filter((other) => other.Digest !== blob || other.SourceRepository !== repository);
   const sources = [...others, { Digest: blob, SourceRepository: repository, HMAC: '' }].slice(-MAX_SOURCES);
-  writeFileDurably(path, JSON.stringify(sources), 0o644);
-  writeFileDurably(distributionFile(root, 'diffid-by-digest', hexOf(blob)), diffId, 0o644);
+  writeNewFile(join(dir, `v2metadata-by-diffid-${hexOf(diffId)}`), JSON.stringify(sources), 0o644);
+  writeNewFile(join(dir, `diffid-by-digest-${hexOf(blob)}`), diffId, 0o644);
+}
+
+/** Moves what {@link stageSource} wrote to its place. Call inside the store's exclusive section. */
+export function publishSource(root: string, dir: string): void {
+  for (const name of readdirSync(dir)) {
+    const match = /^(v2metadata-by-diffid|diffid-by-digest)-([0-9a-f]{64})$/.exec(name);
+    if (match?.[1] && match[2]) renameSync(join(dir, name), distributionFile(root, match[1], match[2]));
+  }
 }

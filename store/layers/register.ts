@@ -4,9 +4,10 @@
  */
 import { renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { syncDirectory } from '../fs/atomic-file.js';
+import { syncDirectories } from '../fs/atomic-file.js';
 import type { ChainId } from '../oci/digest.js';
 import { layerDirs, markCommitted, publishLayerDir, syncOverlayHome } from '../overlay2/layer-dir.js';
+import { publishSource } from './distribution.js';
 import { layerDbDir, layerRecordDir, readLayer } from './layer-db.js';
 import type { StagedLayer } from './staging.js';
 
@@ -20,15 +21,16 @@ export interface PreparedLayer {
  * Call inside the store's exclusive section, after {@link syncFileSystem} made everything in the staging directories durable,
  * with layers in chain order. A layer that exists by now is discarded in favour of the one that is there.
  */
-export function registerLayers(root: string, layers: PreparedLayer[]): void {
+export async function registerLayers(root: string, layers: PreparedLayer[]): Promise<void> {
   const wanted = layers.filter(({ chainId }) => readLayer(root, chainId) === undefined);
   for (const { staged, parent } of wanted) {
     publishLayerDir(root, staged.layer, staged.cacheId, staged.link);
     const below = parent === undefined ? undefined : readLayer(root, parent);
     if (below !== undefined) markCommitted(layerDirs(root, below.cacheId).dir);
   }
-  if (wanted.length > 0) syncOverlayHome(root);
+  if (wanted.length > 0) await syncOverlayHome(root);
   for (const { staged, chainId } of wanted) renameSync(staged.record, layerRecordDir(root, chainId));
-  if (wanted.length > 0) syncDirectory(join(layerDbDir(root), 'sha256'));
+  if (wanted.length > 0) await syncDirectories(join(layerDbDir(root), 'sha256'));
+  for (const { staged } of layers) publishSource(root, staged.dir);
   for (const { staged } of layers) staged.discard();
 }

@@ -13,7 +13,7 @@
 import { readFileSync, renameSync, rmSync, symlinkSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno, KnownError } from '../errors.js';
-import { syncDirectory } from '../fs/atomic-file.js';
+import { syncDirectories } from '../fs/atomic-file.js';
 import { makeDirectory, writeNewFile } from '../fs/exact-mode.js';
 import { randomLinkId } from '../fs/random-id.js';
 
@@ -116,9 +116,8 @@ function linkShortName(root: string, cacheId: string, link: string): void {
   symlinkSync(join('..', cacheId, 'diff'), join(overlayHome(root), 'l', link));
 }
 
-export function syncOverlayHome(root: string): void {
-  syncDirectory(join(overlayHome(root), 'l'));
-  syncDirectory(overlayHome(root));
+export function syncOverlayHome(root: string): Promise<void> {
+  return syncDirectories(join(overlayHome(root), 'l'), overlayHome(root));
 }
 
 /** Makes an empty layer directory in place: what a container's layers start from. */

@@ -1,0 +1,94 @@
+/** `tspull [OPTIONS] REFERENCE…` */
+import { Command, InvalidArgumentError } from 'commander';
+import { printable } from '../../store/printable.js';
+import { type PulledImage, type PullOptions, pull } from '../pull/pull.js';
+import type { OnPullEvent } from '../pull/pull-event.js';
+import type { CliContext } from './main.js';
+import { lineReporter } from './pull-lines.js';
+import { checkArity, parseCommandLine, useDockerTexts } from './usage.js';
+import { packageVersion } from './version.js';
+
+interface Flags {
+  root?: string;
+  platform?: string;
+  insecure?: boolean;
+  ca?: string[];
+  maxConcurrentDownloads?: number;
+  quiet?: boolean;
+  json?: boolean;
+}
+
+function count(text: string): number {
+  if (!/^[1-9]\d{0,2}$/.test(text)) throw new InvalidArgumentError('a number from 1 to 999 is expected');
+  return Number(text);
+}
+
+const collect = (text: string, before: string[] = []): string[] => [...before, text];
+
+export async function pullProgram(context: CliContext): Promise<undefined> {
+  const program = new Command('tspull')
+    .usage('[OPTIONS] NAME[:TAG|@DIGEST]...')
+    .description('Pull images from a registry into a Docker data root, without a daemon')
+    .argument('[names...]')
+    .option('--root <directory>', 'data root (default: TSPULL_ROOT, else /var/lib/tspull)')
+    .option('--platform <platform>', 'as linux/arm64 (default: this machine)')
+    .option('--insecure', 'allow plain http, and https with any certificate')
+    .option('--ca <file>', 'file with certificate authorities to trust as well (repeatable)', collect)
+    .option('--max-concurrent-downloads <number>', 'layers in work at the same time (default: processors, at most 3)', count)
+    .option('-q, --quiet', 'print only the names')
+    .option('--json', 'print one event a line on standard output')
+    .helpOption('-h, --help', 'show help')
+    .version(`tspull version ${packageVersion()}`, '-v, --version', 'show the version')
+    .action(async (names: string[], flags: Flags) => {
+      checkArity(program, names, { least: 1, most: Number.POSITIVE_INFINITY });
+      for (const name of names) {
+        try {
+          await pullOne(name, flags, context);
+        } catch (error) {
+          context.report(error);
+          if (context.signal.aborted) return;
+        }
+      }
+    });
+  useDockerTexts(program);
+  await parseCommandLine(program, context.args);
+  return undefined;
+}
+
+async function pullOne(name: string, flags: Flags, context: CliContext): Promise<void> {
+  const reporter = await chooseReporter(name, flags, context);
+  let pulled: PulledImage;
+  try {
+    pulled = await pull(name, { ...pullOptions(flags), onEvent: reporter.onEvent, signal: context.signal });
+  } finally {
+    reporter.end();
+  }
+  if (flags.json) context.out(`${JSON.stringify({ type: 'result', ...pulled })}\n`);
+  else context.out(`${printable(pulled.reference)}\n`);
+}
+
+function pullOptions({ root, platform, insecure, ca, maxConcurrentDownloads }: Flags): PullOptions {
+  return {
+    ...(root !== undefined && { root }),
+    ...(platform !== undefined && { platform }),
+    ...(insecure !== undefined && { insecure }),
+    ...(ca !== undefined && { caFiles: ca }),
+    ...(maxConcurrentDownloads !== undefined && { maxConcurrentDownloads }),
+  };
+}
+
+export interface PullReporter {
+  onEvent: OnPullEvent;
+  /** The pull has ended, well or not: whatever was drawn is left in its last state. */
+  end(): void;
+}
+
+async function chooseReporter(name: string, flags: Flags, context: CliContext): Promise<PullReporter> {
+  if (flags.json) return { onEvent: (event) => context.out(`${JSON.stringify(event)}\n`), end() {} };
+  if (flags.quiet) return { onEvent() {}, end() {} };
+  const lines = lineReporter(name, context.err);
+  const isTerminal = process.stderr.isTTY && process.env['TERM'] !== 'dumb' && !process.env['CI'];
+  if (!isTerminal) return lines;
+  const { terminalReporter } = await import('./pull-terminal.js');
+  return terminalReporter(lines);
+}
