@@ -113,7 +113,10 @@ export function sharedConfig(document: Document): GoStruct {
   const extension: GoStruct = {
     kind: 'struct',
     type: 'v1.DockerOCIImageConfigExt',
-    fields: [{ name: 'Healthcheck', value: healthCheck(document), omitEmpty: true }, ...['OnBuild', 'Shell'].map(words)],
+    fields: [
+      { name: 'Healthcheck', value: healthCheck(document), omitEmpty: true },
+      ...['OnBuild', 'Shell'].map(words),
+    ],
   };
   return {
     kind: 'struct',

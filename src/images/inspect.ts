@@ -2,8 +2,9 @@
  * What `inspect` shows of an image. The JSON has the full shape of Docker 20.10 (API 1.41), which later versions only
  * made smaller. A `--format` template sees Go's types as Docker's own command has them, in {@link templateView}.
  */
-import { topLayerOf } from '../../store/images/image-document.js';
+
 import type { ImageRecord } from '../../store/images/image-db.js';
+import { topLayerOf } from '../../store/images/image-document.js';
 import { namesByImage } from '../../store/images/repositories.js';
 import { readChain } from '../../store/layers/layer-db.js';
 import { type GoField, type GoStruct, type GoTyped, type GoValue, strings } from '../template/values.js';
@@ -111,5 +112,11 @@ function metadata(index: ImageIndex, { id }: ImageRecord): GoValue {
 }
 
 function timeValue(time: GoTime): GoTyped {
-  return { kind: 'typed', type: 'time.Time', text: printGoTime(time), json: JSON.stringify(time.text), underlying: null };
+  return {
+    kind: 'typed',
+    type: 'time.Time',
+    text: printGoTime(time),
+    json: JSON.stringify(time.text),
+    underlying: null,
+  };
 }

@@ -21,7 +21,10 @@ export type Functions = ReadonlyMap<string, TemplateFunction>;
 /** `and` and `or` stop at the first argument that decides, so the evaluator performs them. */
 export const shortCircuits = new Set(['and', 'or']);
 
-const text = (value: GoValue | undefined): string => (typeof value === 'string' ? value : '');
+function text(value: GoValue | undefined): string {
+  if (typeof value === 'string') return value;
+  return value !== undefined && isKind(value, 'typed') && typeof value.underlying === 'string' ? value.underlying : '';
+}
 const whole = (value: GoValue | undefined): number => (typeof value === 'bigint' ? Number(value) : 0);
 const any = (value: GoValue | undefined): GoValue => value ?? null;
 
