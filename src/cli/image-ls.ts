@@ -46,9 +46,11 @@ export function imageLs(index: ImageIndex, options: LsOptions): string {
   };
   const format = options.format === 'raw' ? rawFormat(options) : options.format;
   const chosen = rowFormat(format, options.quiet, defaults);
-  const withDigests = digests || chosen.template.includes('{{.Digest}}');
+  const tagDigests = digests || chosen.template.includes('{{.Digest}}');
   const listed = listImages(index, { all: options.all, filters: options.filters, now });
-  const rows = listed.flatMap((image) => imageRows(image, withDigests)).map((row) => rowView(row, trunc, now));
+  const rows = listed
+    .flatMap((image) => imageRows(image, { tagDigests, ownDigests: digests }))
+    .map((row) => rowView(row, trunc, now));
   return formatRows(chosen, headings, rows);
 }
 

@@ -53,12 +53,20 @@ function usageError(program: Command, args: readonly string[], error: CommanderE
     case 'commander.optionMissingArgument':
       return new UsageError(`flag needs an argument: ${flagIn(quoted)}${advice}`, wrongFlag);
     case 'commander.invalidArgument':
-      return new UsageError(`${error.message.replace(/^error: /, '')}${advice}`, wrongFlag);
+      return new UsageError(`${invalidArgument(error.message)}${advice}`, wrongFlag);
     case 'commander.unknownCommand':
       return new UsageError(`${program.name()}: unknown command: ${program.name()} ${quoted}${advice}`, wrongArguments);
     default:
       return new UsageError(`${program.name()}: ${error.message.replace(/^error: /, '')}${advice}`, wrongArguments);
   }
+}
+
+/** commander's "option '-f, --filter <filter>' argument 'x' is invalid. why" in Docker's words. */
+function invalidArgument(message: string): string {
+  const [, flag, value, reason] =
+    /option '([^<']*?) ?(?:<.*>)?' argument '([\s\S]*)' is invalid\. ([\s\S]*)$/.exec(message) ?? [];
+  if (flag === undefined) return message.replace(/^error: /, '');
+  return `invalid argument ${JSON.stringify(value)} for "${flag}" flag: ${reason}`;
 }
 
 /** `-f, --filter <filter>` → `--filter` */

@@ -84,13 +84,19 @@ export interface ImageRow {
 
 const none = '<none>';
 
-/** @param withDigests - rows multiply: one for each digest of a tag's repository */
-export function imageRows(image: ListedImage, withDigests: boolean): ImageRow[] {
+export interface RowOptions {
+  /** Rows of a tag multiply: one for each digest of its repository. */
+  tagDigests: boolean;
+  /** So do rows of a repository without a tag; otherwise they show no digest, which is Docker's way with templates. */
+  ownDigests: boolean;
+}
+
+export function imageRows(image: ListedImage, { tagDigests, ownDigests }: RowOptions): ImageRow[] {
   const { tags, digests } = image;
   if (tags.length === 0 && digests.length === 0) return [{ image, repository: none, tag: none, digest: none }];
   const rows: ImageRow[] = [];
   for (const name of new Set(tags.map((tag) => tag.name))) {
-    const own = withDigests ? digests.filter((digest) => digest.name === name) : [];
+    const own = tagDigests ? digests.filter((digest) => digest.name === name) : [];
     for (const { tag = none } of tags.filter((other) => other.name === name)) {
       const shown = own.length === 0 ? [none] : own.map(({ digest = none }) => digest);
       for (const digest of shown) rows.push({ image, repository: name, tag, digest });
@@ -100,7 +106,7 @@ export function imageRows(image: ListedImage, withDigests: boolean): ImageRow[] 
   const rest = digests.filter(({ name }) => !tagged.has(name));
   for (const name of new Set(rest.map((digest) => digest.name))) {
     const own = rest.filter((other) => other.name === name);
-    const shown = withDigests ? own.map(({ digest = none }) => digest) : [''];
+    const shown = ownDigests ? own.map(({ digest = none }) => digest) : [''];
     for (const digest of shown) rows.push({ image, repository: name, tag: none, digest });
   }
   return rows;

@@ -32,7 +32,7 @@ function checkName(text: string): Reference {
     return parseReference(text);
   } catch (cause) {
     if (!(cause instanceof KnownError)) throw cause;
-    const message = `cannot parse reference: "${text}" is not a valid repository/tag: ${cause.message}`;
+    const message = `error parsing reference: "${text}" is not a valid repository/tag: ${cause.message}`;
     throw new KnownError('E_REFERENCE', message, { cause });
   }
 }
