@@ -38,7 +38,7 @@ function imageView(index: ImageIndex, image: ImageRecord, { config, isTemplate }
     value: textOf(document, key),
     omitEmpty,
   });
-  const size = BigInt(imageSize(index.root, image));
+  const size = int64(imageSize(index.root, image));
   const ownConfig = recordOf(document, 'config');
   return {
     kind: 'struct',
@@ -86,6 +86,11 @@ function nameFields(index: ImageIndex, { id }: ImageRecord): GoField[] {
 /** Images made by others keep their comment in the last line of the history. */
 function commentOf(document: ImageRecord['document']): string {
   return textOf(document, 'comment') || (historyOf(document).at(-1)?.comment ?? '');
+}
+
+function int64(value: number): GoTyped {
+  const text = String(value);
+  return { kind: 'typed', type: 'int64', text, json: text, underlying: BigInt(value) };
 }
 
 /** Bytes of all layers together. */

@@ -47,10 +47,7 @@ function evaluateFields(run: Execution, dot: GoValue, operand: FieldOperand, giv
   run.at(operand.position, () => operandText(operand));
   let value = dot;
   if (operand.kind === 'variable') value = run.variable(operand.variable);
-  if (operand.kind === 'chain') {
-    value = evaluateOperand(run, dot, operand.inner);
-    run.at(operand.position, () => operandText(operand));
-  }
+  if (operand.kind === 'chain') value = evaluateOperand(run, dot, operand.inner);
   if (operand.names.length === 0 && given)
     throw run.error(`can't give argument to non-function ${operandText(operand)}`);
   let fromMap = false;

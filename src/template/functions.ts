@@ -21,7 +21,10 @@ export type Functions = ReadonlyMap<string, TemplateFunction>;
 /** `and` and `or` stop at the first argument that decides, so the evaluator performs them. */
 export const shortCircuits = new Set(['and', 'or']);
 
-const text = (value: GoValue | undefined): string => (typeof value === 'string' ? value : '');
+function text(value: GoValue | undefined): string {
+  if (typeof value === 'string') return value;
+  return value !== undefined && isKind(value, 'typed') && typeof value.underlying === 'string' ? value.underlying : '';
+}
 const whole = (value: GoValue | undefined): number => (typeof value === 'bigint' ? Number(value) : 0);
 const any = (value: GoValue | undefined): GoValue => value ?? null;
 
@@ -70,7 +73,7 @@ const dockerFunctions: [name: string, definition: TemplateFunction][] = [
   ['json', { parameters: ['any'], call: ([value]) => jsonText(any(value)) }],
   ['split', { parameters: ['string', 'string'], call: ([value, by]) => strings(text(value).split(text(by))) }],
   ['join', { parameters: ['strings', 'string'], call: ([items, by]) => join(any(items), text(by)) }],
-  ['title', ofString((value) => value.replace(/(^|[^\p{L}\p{Nd}_'])(\p{L})/gu, (all) => all.toUpperCase()))],
+  ['title', ofString((value) => value.replace(/(^|[^\p{L}\p{Nd}_])(\p{L})/gu, (all) => all.toUpperCase()))],
   ['lower', ofString((value) => value.toLowerCase())],
   ['upper', ofString((value) => value.toUpperCase())],
   [
@@ -102,7 +105,9 @@ function length(value: GoValue): bigint {
   if (items !== undefined) return BigInt(items);
   const string = isKind(value, 'typed') ? value.underlying : value;
   if (typeof string === 'string') return BigInt(Buffer.byteLength(string));
-  throw new FunctionError(value === null ? 'len of nil pointer' : `len of type ${typeName(value)}`);
+  throw new FunctionError(
+    value === null ? 'reflect: call of reflect.Value.Type on zero Value' : `len of type ${typeName(value)}`,
+  );
 }
 
 function indexInto(value: GoValue, key: GoValue): GoValue {
@@ -115,8 +120,9 @@ function indexInto(value: GoValue, key: GoValue): GoValue {
     const position = checkIndex(key, (value.items ?? []).length - 1);
     return any(value.items?.[position]);
   }
-  if (typeof value === 'string') {
-    const bytes = Buffer.from(value);
+  const string = isKind(value, 'typed') ? value.underlying : value;
+  if (typeof string === 'string') {
+    const bytes = Buffer.from(string);
     return BigInt(bytes[checkIndex(key, bytes.length - 1)] ?? 0);
   }
   throw new FunctionError(`can't index item of type ${typeName(value)}`);

@@ -1,16 +1,11 @@
 /** Floating point numbers as Go writes them. */
 
-/** `%v`: the shortest text that reads back, with an exponent below 1e-4 and from 1e21. */
+/** `%v`: the shortest text that reads back, with an exponent below 1e-4 and from 1e6. */
 export function formatShortest(value: number): string {
   if (!Number.isFinite(value)) return special(value);
-  const exponent = value === 0 ? 0 : Math.floor(Math.log10(Math.abs(value)));
-  if (value !== 0 && (exponent < -4 || exponent >= 21)) return twoDigits(value.toExponential());
-  return negativeZero(value) + (Math.abs(value) < 1e21 ? plain(value) : BigInt(value).toString());
-}
-
-function plain(value: number): string {
-  const text = String(value);
-  return text.includes('e') ? value.toFixed(20).replace(/0+$/, '') : text;
+  const exponent = Number(value.toExponential().split('e')[1] ?? 0);
+  if (value !== 0 && (exponent < -4 || exponent >= 6)) return twoDigits(value.toExponential());
+  return negativeZero(value) + String(value);
 }
 
 function negativeZero(value: number): string {

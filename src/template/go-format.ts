@@ -14,12 +14,17 @@ interface Directive {
 
 /** Go's own bound of widths and precisions. */
 const maxNumber = 1_000_000;
-const directive = /%([-+# 0]*)(\*|\d+)?(?:(\.)(\*|\d+)?)?([\s\S]|$)/gu;
+const directive = /%([-+# 0]*)(\*|\d+)?(?:(\.)(\*|\d+)?)?(?:\[(\d{1,6})\])?([\s\S]|$)/gu;
 
 export function sprintf(format: string, args: readonly GoValue[]): string {
   let used = 0;
-  const next = (): GoValue | undefined => (used < args.length ? args[used++] : undefined);
-  const text = format.replace(directive, (_all, flags: string, width, point, precision, verb: string) => {
+  let reordered = false;
+  const next = (): GoValue | undefined => (args[used] === undefined ? undefined : args[used++]);
+  const text = format.replace(directive, (_all, flags: string, width, point, precision, place, verb: string) => {
+    if (place !== undefined) {
+      used = Number(place) - 1;
+      reordered = true;
+    }
     const problems: string[] = [];
     const wide = readNumber(width, 'WIDTH', next, problems);
     const spec: Directive = {
@@ -31,7 +36,7 @@ export function sprintf(format: string, args: readonly GoValue[]): string {
     return problems.join('') + formatDirective(spec, next);
   });
   const extra = args.slice(used);
-  if (extra.length === 0) return text;
+  if (extra.length === 0 || reordered) return text;
   const shown = extra.map((value) => (value === null ? '<nil>' : `${typeName(value)}=${formatValue(value)}`));
   return `${text}%!(EXTRA ${shown.join(', ')})`;
 }
@@ -76,16 +81,23 @@ function formatOne(value: GoValue, spec: Directive): string {
 
 /** A typed value prints its own text for %s and %q; for other verbs it is what lies beneath. */
 function typedOperand(text: string, underlying: string | bigint | null, verb: string): string | bigint {
-  return verb === 's' || verb === 'q' || underlying === null ? text : underlying;
+  if (underlying === null) return text;
+  const isPlainNumber = typeof underlying === 'bigint' && text === String(underlying);
+  return (verb === 's' || verb === 'q') && !isPlainNumber ? text : underlying;
 }
 
 /** Numbers are padded one by one, also inside what contains them. */
 function formatV(value: GoValue, spec: Directive): string {
   if (typeof value === 'string') return pad(truncate(value, spec.precision), spec);
-  if (typeof value === 'number') return formatOne(value, { ...spec, verb: 'g' });
-  if (typeof value === 'bigint') return formatOne(value, { ...spec, verb: 'd' });
+  if (typeof value === 'number') return formatOne(value, { ...withoutPlus(spec), verb: 'g' });
+  if (typeof value === 'bigint') return formatOne(value, { ...withoutPlus(spec), verb: 'd' });
   if (isKind(value, 'slice')) return `[${(value.items ?? []).map((item) => formatV(item, spec)).join(' ')}]`;
   return pad(formatValue(value, spec.flags.includes('+')), spec);
+}
+
+/** `%+v` asks for names of fields, not for signs. */
+function withoutPlus(spec: Directive): Directive {
+  return { ...spec, flags: spec.flags.replaceAll('+', '') };
 }
 
 /** Undefined where the verb does not fit the type. */

@@ -1,13 +1,12 @@
 /** encoding/json of the values of a template. */
 import { compareBytes, goJsonString } from '../../store/oci/go-json.js';
-import { formatShortest } from './go-float.js';
 import { type GoField, type GoStruct, type GoValue, isKind } from './values.js';
 
 /** Compact JSON; keys of maps sorted, fields of structs in their order. */
 export function jsonText(value: GoValue, escapeHtml = false): string {
   if (value === null) return 'null';
   if (typeof value === 'string') return goJsonString(value, escapeHtml);
-  if (typeof value === 'number') return formatShortest(value);
+  if (typeof value === 'number') return Number.isFinite(value) ? String(value) : 'null';
   if (typeof value !== 'object') return String(value);
   switch (value.kind) {
     case 'slice':

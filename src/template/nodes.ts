@@ -77,6 +77,6 @@ export function pipelineText(pipeline: Pipeline): string {
 /** How a token looks in "unexpected …". */
 export function tokenText(kind: string, text: string): string {
   if (kind === 'end of text') return 'EOF';
-  if (kind === 'keyword') return `<${text}>`;
+  if (kind === 'keyword' || kind === 'dot' || kind === 'nil') return `<${text}>`;
   return text.length > 10 ? `${quote(text.slice(0, 10))}...` : quote(text);
 }

@@ -27,7 +27,6 @@ export class TemplateExecError extends KnownError {
     const line = before.split('\n').length;
     // Go counts bytes: from 0 in the first line, from 1 in the others.
     const column = newline === -1 ? Buffer.byteLength(before) : Buffer.byteLength(before.slice(newline));
-    const shown = source.length > 20 ? `${source.slice(0, 20)}...` : source;
-    super('E_TEMPLATE', `template parsing error: template: :${line}:${column}: executing "" at <${shown}>: ${reason}`);
+    super('E_TEMPLATE', `template parsing error: template: :${line}:${column}: executing "" at <${source}>: ${reason}`);
   }
 }

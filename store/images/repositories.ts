@@ -96,7 +96,9 @@ export function namesByImage(repositories: Repositories): Map<ImageId, ImageName
     const tag = rest.startsWith(':') ? rest.slice(1) : undefined;
     const digest = rest.startsWith('@') ? rest.slice(1) : undefined;
     if (tag === undefined && digest === undefined) continue;
-    names.set(id, [...(names.get(id) ?? []), { name, key, tag, digest }]);
+    const own = names.get(id);
+    if (own === undefined) names.set(id, [{ name, key, tag, digest }]);
+    else own.push({ name, key, tag, digest });
   }
   return names;
 }

@@ -1,0 +1,85 @@
+/** What all programs share: running the command, printing failures, choosing the exit status. */
+import { exitCodeOf, explainError } from './explain-error.js';
+import { packageVersion } from './version.js';
+
+export interface CliContext {
+  /** The program's name, as errors begin. */
+  program: string;
+  args: readonly string[];
+  /** Results go to standard output, talk to standard error. */
+  out(text: string): void;
+  err(text: string): void;
+  /** Prints a failure and goes on; the program will end with its exit status, or the first such one. */
+  report(error: unknown): void;
+  /** Aborted by the first Ctrl-C or SIGTERM; the second one ends the program at once. */
+  signal: AbortSignal;
+}
+
+export interface ProgramOptions {
+  /** Leaves signals alone: the program forwards them. */
+  keepsSignals?: boolean;
+}
+
+/** Status of a program that SIGPIPE ended, which is what a closed pipe means for others. */
+const brokenPipe = 141;
+
+export async function runProgram(
+  program: string,
+  command: (context: CliContext) => Promise<number | undefined>,
+  options: ProgramOptions = {},
+): Promise<void> {
+  const args = process.argv.slice(2);
+  endQuietlyOnBrokenPipe();
+  if (args.length === 1 && (args[0] === '--version' || args[0] === '-v')) {
+    process.stdout.write(`${program} version ${packageVersion()}\n`);
+    return;
+  }
+  let reported = 0;
+  const report = (error: unknown): void => {
+    process.stderr.write(`${explainError(program, error)}\n`);
+    reported ||= exitCodeOf(error);
+  };
+  const abort = new AbortController();
+  const release = options.keepsSignals ? () => undefined : abortOnSignals(abort);
+  try {
+    const status = await command({
+      program,
+      args,
+      out: (text) => void process.stdout.write(text),
+      err: (text) => void process.stderr.write(text),
+      report,
+      signal: abort.signal,
+    });
+    process.exitCode = status ?? reported;
+  } catch (error) {
+    report(error);
+    process.exitCode = exitCodeOf(error);
+  } finally {
+    release();
+  }
+}
+
+function abortOnSignals(abort: AbortController): () => void {
+  const codes = { SIGINT: 130, SIGTERM: 143 } as const;
+  const handlers = Object.entries(codes).map(([name, code]) => {
+    const handler = () => {
+      if (abort.signal.aborted) process.exit(code);
+      abort.abort();
+      process.exitCode = code;
+    };
+    process.on(name, handler);
+    return () => process.off(name, handler);
+  });
+  return () => {
+    for (const remove of handlers) remove();
+  };
+}
+
+/** `tsimage ls | head -1` closes the pipe early; there is nobody left to tell. */
+function endQuietlyOnBrokenPipe(): void {
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') process.exit(brokenPipe);
+      throw error;
+    });
+}

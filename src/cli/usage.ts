@@ -1,0 +1,88 @@
+/** Command lines as Docker's programs take them, on commander. */
+import { type Command, CommanderError } from 'commander';
+import { UsageError } from './explain-error.js';
+
+/** Docker ends with 125 for a wrong flag and with 1 for everything else that is wrong with a command line. */
+const wrongFlag = 125;
+const wrongArguments = 1;
+
+/** How many names a command takes, in the words of its error. */
+export interface Arity {
+  least: number;
+  most: number;
+}
+
+/** Puts Docker's texts in the place of commander's, for the command and those below it. */
+export function useDockerTexts(command: Command): void {
+  command.exitOverride().configureOutput({ outputError: () => undefined });
+  for (const child of command.commands) useDockerTexts(child);
+}
+
+/** Parses, and turns what commander throws into a {@link UsageError} or, for help, into a normal end. */
+export async function parseCommandLine(program: Command, args: readonly string[]): Promise<void> {
+  try {
+    await program.parseAsync(joinBooleans(args), { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.code === 'commander.helpDisplayed' || error.code === 'commander.help') return;
+    throw usageError(program, args, error);
+  }
+}
+
+/** Go's flags take `--quiet=true`; commander knows only `--quiet` and its absence. */
+function joinBooleans(args: readonly string[]): string[] {
+  const end = args.indexOf('--');
+  return args.flatMap((argument, index) => {
+    const [, flag, value] = /^(-{1,2}[a-zA-Z][a-z-]*)=(true|false)$/.exec(argument) ?? [];
+    if (flag === undefined || (end !== -1 && index > end)) return [argument];
+    if (flag === '--human' || flag === '-H') return [value === 'true' ? '--human' : '--no-human'];
+    return value === 'true' ? [flag] : [];
+  });
+}
+
+function usageError(program: Command, args: readonly string[], error: CommanderError): UsageError {
+  const command =
+    program.commands.find((child) => args.some((arg) => arg === child.name() || child.aliases().includes(arg))) ??
+    program;
+  const path = command === program ? program.name() : `${program.name()} ${command.name()}`;
+  const advice = `\n\nUsage:  ${path} ${command.usage()}\n\nRun '${path} --help' for more information`;
+  const quoted = /'([^']*)'/.exec(error.message)?.[1] ?? '';
+  switch (error.code) {
+    case 'commander.unknownOption':
+      return new UsageError(`unknown ${/^--/.test(quoted) ? 'flag' : 'shorthand flag'}: ${quoted}${advice}`, wrongFlag);
+    case 'commander.optionMissingArgument':
+      return new UsageError(`flag needs an argument: ${flagIn(quoted)}${advice}`, wrongFlag);
+    case 'commander.invalidArgument':
+      return new UsageError(`${invalidArgument(error.message)}${advice}`, wrongFlag);
+    case 'commander.unknownCommand':
+      return new UsageError(`${program.name()}: unknown command: ${program.name()} ${quoted}${advice}`, wrongArguments);
+    default:
+      return new UsageError(`${program.name()}: ${error.message.replace(/^error: /, '')}${advice}`, wrongArguments);
+  }
+}
+
+/** commander's "option '-f, --filter <filter>' argument 'x' is invalid. why" in Docker's words. */
+function invalidArgument(message: string): string {
+  const [, flag, value, reason] =
+    /option '([^<']*?) ?(?:<.*>)?' argument '([\s\S]*)' is invalid\. ([\s\S]*)$/.exec(message) ?? [];
+  if (flag === undefined) return message.replace(/^error: /, '');
+  return `invalid argument ${JSON.stringify(value)} for "${flag}" flag: ${reason}`;
+}
+
+/** `-f, --filter <filter>` → `--filter` */
+function flagIn(text: string): string {
+  return /--[a-z-]+/.exec(text)?.[0] ?? text.split(' ')[0] ?? text;
+}
+
+/** @throws UsageError with Docker's sentence */
+export function checkArity(command: Command, given: readonly string[], { least, most }: Arity): void {
+  if (given.length >= least && given.length <= most) return;
+  const program = command.parent?.name() ?? command.name();
+  const path = command.parent === null ? program : `${program} ${command.name()}`;
+  const plural = (count: number) => `${count} argument${count === 1 ? '' : 's'}`;
+  let want = `at most ${plural(most)}`;
+  if (least === most) want = plural(least);
+  else if (given.length < least) want = `at least ${plural(least)}`;
+  const text = `${program}: '${path}' requires ${want}\n\nUsage:  ${path} ${command.usage()}\n\nRun '${path} --help' for more information`;
+  throw new UsageError(text, wrongArguments);
+}
