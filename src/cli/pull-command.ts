@@ -34,7 +34,11 @@ export async function pullProgram(context: CliContext): Promise<undefined> {
     .option('--platform <platform>', 'as linux/arm64 (default: this machine)')
     .option('--insecure', 'allow plain http, and https with any certificate')
     .option('--ca <file>', 'file with certificate authorities to trust as well (repeatable)', collect)
-    .option('--max-concurrent-downloads <number>', 'layers in work at the same time (default: processors, at most 3)', count)
+    .option(
+      '--max-concurrent-downloads <number>',
+      'layers in work at the same time (default: processors, at most 3)',
+      count,
+    )
     .option('-q, --quiet', 'print only the names')
     .option('--json', 'print one event a line on standard output')
     .helpOption('-h, --help', 'show help')

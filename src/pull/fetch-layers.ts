@@ -1,4 +1,5 @@
 /** Brings all layers of an image into the store, each fetched by exactly one process. */
+import { setMaxListeners } from 'node:events';
 import { statfsSync } from 'node:fs';
 import type { HeldLock } from '../../store/fs/lock.js';
 import { readLayer } from '../../store/layers/layer-db.js';
@@ -34,6 +35,8 @@ const PROGRESS_INTERVAL_MS = 100;
 export async function fetchLayers(plans: LayerPlan[], context: FetchContext): Promise<HeldLock[]> {
   const stop = new AbortController();
   const signal = AbortSignal.any([context.signal, stop.signal]);
+  // Every layer listens.
+  setMaxListeners(0, signal);
   const committer = createLayerCommitter(context.store, context.repository);
   const run: Run = { ...context, signal, committer, leases: [], staged: new Set() };
   try {

@@ -1,6 +1,7 @@
 /** The story of a pull: what does the name stand for, is it here, which layers are missing, fetch them, record the image. */
 import { availableParallelism } from 'node:os';
 import { KnownError } from '../../store/errors.js';
+import { explainIoFailure } from '../../store/io-failure.js';
 import type { Digest, ImageId } from '../../store/oci/digest.js';
 import { type Platform, parsePlatform } from '../../store/oci/platform.js';
 import { defaultRoot, openForWriting } from '../../store/store.js';
@@ -68,7 +69,7 @@ export async function pull(name: string, options: PullOptions = {}): Promise<Pul
   } catch (error) {
     if (signal.aborted)
       throw new KnownError('E_CANCELLED', `pull of ${familiarString(reference)} was cancelled`, { cause: error });
-    throw error;
+    throw explainIoFailure(error, root);
   } finally {
     client.close();
   }

@@ -35,8 +35,13 @@ export const maxErrorBytes = 64 * 1024;
 /** Sends one request and reads its answer whatever the status is. Redirects are answers, too. */
 export async function apiRequest(request: ApiRequest): Promise<ApiResponse> {
   const { url, method } = request;
+  // got keeps listening after the answer, and an abort then would surface as an error that nobody waits for.
+  const abort = new AbortController();
+  const onAbort = () => abort.abort(request.signal?.reason);
+  request.signal?.throwIfAborted();
+  request.signal?.addEventListener('abort', onAbort, { once: true });
   try {
-    const stream = await openStream(request);
+    const stream = await openStream({ ...request, signal: abort.signal });
     let answer: Response | undefined;
     stream.once('response', (response: Response) => {
       answer = response;
@@ -62,6 +67,8 @@ export async function apiRequest(request: ApiRequest): Promise<ApiResponse> {
     };
   } catch (error) {
     throw networkError(error, method, url);
+  } finally {
+    request.signal?.removeEventListener('abort', onAbort);
   }
 }
 
