@@ -44,6 +44,7 @@ function stepView(step: HistoryStep, { human, trunc }: HistoryOptions, now: numb
   const field = (name: string, value: string) => ({ name, value: cell(value) });
   const seconds = unixSeconds(step.created);
   const createdBy = step.createdBy.replaceAll('\t', ' ');
+  const createdAt = new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
   const id = step.id ?? '<missing>';
   return {
     kind: 'struct',
@@ -51,11 +52,16 @@ function stepView(step: HistoryStep, { human, trunc }: HistoryOptions, now: numb
     escapeHtml: true,
     fields: [
       field('Comment', step.comment),
-      field('CreatedAt', new Date(seconds * 1000).toISOString().replace('.000Z', 'Z')),
+      field('CreatedAt', createdAt),
       field('CreatedBy', trunc ? ellipsis(createdBy, createdByWidth) : createdBy),
-      field('CreatedSince', `${humanDuration(now - seconds * 1000)} ago`),
+      field('CreatedSince', human ? age(seconds, now) : createdAt),
       field('ID', trunc && step.id !== undefined ? shortId(id) : id),
       field('Size', human ? humanSize(step.size) : String(step.size)),
     ],
   };
+}
+
+/** Docker shows no age for times up to 1970, which stand for "unknown" in images that are built reproducibly. */
+function age(seconds: number, now: number): string {
+  return seconds <= 0 ? 'N/A' : `${humanDuration(now - seconds * 1000)} ago`;
 }
