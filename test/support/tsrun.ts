@@ -40,7 +40,10 @@ export function tsrun(root: string, args: readonly string[], options: TsrunOptio
 }
 
 /** The same without waiting. */
-export function tsrunAsync(root: string, args: readonly string[]): { pid: number; kill: (signal: NodeJS.Signals) => void; ended: Promise<Outcome> } {
+export function tsrunAsync(
+  root: string,
+  args: readonly string[],
+): { pid: number; kill: (signal: NodeJS.Signals) => void; ended: Promise<Outcome> } {
   const child = spawn(process.execPath, [program, ...args], {
     env: environment(root),
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -2,7 +2,11 @@
 export function runFilter(filter: Buffer, data: Buffer): number {
   let accumulator = 0;
   for (let pc = 0; ; pc++) {
-    const [code, ifTrue, ifFalse] = [filter.readUInt16LE(8 * pc), filter.readUInt8(8 * pc + 2), filter.readUInt8(8 * pc + 3)];
+    const [code, ifTrue, ifFalse] = [
+      filter.readUInt16LE(8 * pc),
+      filter.readUInt8(8 * pc + 2),
+      filter.readUInt8(8 * pc + 3),
+    ];
     const value = filter.readUInt32LE(8 * pc + 4);
     const jump = (holds: boolean): void => {
       pc += holds ? ifTrue : ifFalse;

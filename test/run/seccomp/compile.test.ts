@@ -65,7 +65,27 @@ function holds({ index, op, value, valueTwo = 0 }: ArgumentTest, args: readonly 
   return outcomes[op];
 }
 
-const probes = [0n, 1n, 2n, 3n, 8n, 11n, 12n, 13n, 16n, 19n, 23n, 38n, 39n, 40n, 45n, 46n, 0x20000n, 0x20008n, 0xffffffffn];
+const probes = [
+  0n,
+  1n,
+  2n,
+  3n,
+  8n,
+  11n,
+  12n,
+  13n,
+  16n,
+  19n,
+  23n,
+  38n,
+  39n,
+  40n,
+  45n,
+  46n,
+  0x20000n,
+  0x20008n,
+  0xffffffffn,
+];
 const wide = [...probes, 0x7e020000n, 0x10000n, 0x02000000n, 0x100000000n, 0x100000008n, 0x1_7e020000n, -1n];
 
 test('the filter decides like the profile read rule by rule, for every call and argument probed', () => {
@@ -74,8 +94,11 @@ test('the filter decides like the profile read rule by rule, for every call and 
   let cases = 0;
   for (const [name, number] of numbers)
     for (const value of wide) {
-      const rule = rules.find(({ names, args }) => names.includes(name) && (args ?? []).every((test) => holds(test, [value])));
-      const expected = rule === undefined ? EPERM : rule.action === 'SCMP_ACT_ALLOW' ? ALLOW : 0x00050000 | (rule.errnoRet ?? 1);
+      const rule = rules.find(
+        ({ names, args }) => names.includes(name) && (args ?? []).every((test) => holds(test, [value])),
+      );
+      const expected =
+        rule === undefined ? EPERM : rule.action === 'SCMP_ACT_ALLOW' ? ALLOW : 0x00050000 | (rule.errnoRet ?? 1);
       assert.equal(ask(number, value), expected, `${name}(${value})`);
       cases++;
     }
@@ -105,7 +128,8 @@ test('unknown calls, the x32 ABI and foreign architectures', () => {
 
 test('capabilities open groups of calls', () => {
   const all = seccompFilter(undefined, 'x64', () => true);
-  for (const name of ['mount', 'bpf', 'clone3', 'reboot']) assert.equal(runFilter(all, callData(X86_64, nr(name), [])), ALLOW);
+  for (const name of ['mount', 'bpf', 'clone3', 'reboot'])
+    assert.equal(runFilter(all, callData(X86_64, nr(name), [])), ALLOW);
 });
 
 const comparisons: Comparison[] = [
@@ -133,13 +157,23 @@ test('every comparison, on both halves of the argument, alone and in pairs', () 
       for (const first of [...wide, 0x123456789n, 0x123456788n, 0x12345678an])
         for (const second of [4n, 5n, 0x100000005n]) {
           const expected = args.every((test) => holds(test, [first, second])) ? ALLOW : EPERM;
-          assert.equal(runFilter(compiled, callData(X86_64, nr('getpid'), [first, second])), expected, `${op} ${value} ${first} ${second}`);
+          assert.equal(
+            runFilter(compiled, callData(X86_64, nr('getpid'), [first, second])),
+            expected,
+            `${op} ${value} ${first} ${second}`,
+          );
         }
     }
 });
 
 test('broken profiles are refused, unknown names are not', () => {
-  for (const text of ['{', '[]', 'null', '{"defaultAction":"SCMP_ACT_MAYBE"}', '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"action":"SCMP_ACT_ERRNO"}]}'])
+  for (const text of [
+    '{',
+    '[]',
+    'null',
+    '{"defaultAction":"SCMP_ACT_MAYBE"}',
+    '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"action":"SCMP_ACT_ERRNO"}]}',
+  ])
     assert.throws(() => seccompFilter(text, 'x64', defaults), KnownError, text);
   const odd = '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"name":"nosuchcall","action":"SCMP_ACT_ERRNO"}]}';
   assert.equal(runFilter(seccompFilter(odd, 'x64', defaults), callData(X86_64, 0, [])), ALLOW);
