@@ -11,7 +11,12 @@ const skip = missing('root', 'busybox');
 const root = skip ? '' : layerRoot({ after });
 if (!skip) {
   addImage(root, [busybox], { Cmd: ['echo', 'from the image'], Env: ['IMAGE=yes'] }, 'bb');
-  addImage(root, [busybox], { Entrypoint: ['echo', 'entry'], Cmd: ['cmd'], User: 'alice', WorkingDir: '/made/here' }, 'entry');
+  addImage(
+    root,
+    [busybox],
+    { Entrypoint: ['echo', 'entry'], Cmd: ['cmd'], User: 'alice', WorkingDir: '/made/here' },
+    'entry',
+  );
   addImage(root, [], {}, 'scratch');
 }
 
@@ -47,25 +52,53 @@ const table: [args: string[], status: number, stdout: string | RegExp, stderr?: 
   [['-u', 'nosuch', 'bb', 'id'], 125, '', 'unable to find user nosuch: no matching entries in passwd file'],
   [['-u', '2147483648', 'bb', 'id'], 125, '', 'uids and gids must be in range 0-2147483647'],
   [['--group-add', 'staff', '--group-add', '77', 'bb', 'id', '-G'], 0, '0 50 77\n'],
-  [['bb', 'sh', '-c', 'env | grep -vE "SHLVL|PWD|HOSTNAME" | sort'], 0, 'HOME=/root\nIMAGE=yes\nPATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n'],
+  [
+    ['bb', 'sh', '-c', 'env | grep -vE "SHLVL|PWD|HOSTNAME" | sort'],
+    0,
+    'HOME=/root\nIMAGE=yes\nPATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n',
+  ],
   [['-e', 'A=1', '-e', 'A=2', '-e', 'IMAGE=no', 'bb', 'sh', '-c', 'echo $A $IMAGE'], 0, '2 no\n'],
   [['-w', '/new/dir', 'bb', 'pwd'], 0, '/new/dir\n'],
-  [['-w', 'relative', 'bb', 'pwd'], 125, '', "the working directory 'relative' is invalid, it needs to be an absolute path"],
+  [
+    ['-w', 'relative', 'bb', 'pwd'],
+    125,
+    '',
+    "the working directory 'relative' is invalid, it needs to be an absolute path",
+  ],
   [['-w', '/etc/passwd', 'bb', 'pwd'], 125, '', 'Cannot mkdir: /etc/passwd is not a directory'],
   [['-h', 'box', 'bb', 'sh', '-c', 'hostname; cat /etc/hostname; echo $HOSTNAME'], 0, 'box\nbox\nbox\n'],
   [['--domainname', 'lan', 'bb', 'cat', '/proc/sys/kernel/domainname'], 0, 'lan\n'],
   [['--add-host', 'db:10.1.2.3', 'bb', 'tail', '-n', '1', '/etc/hosts'], 0, '10.1.2.3\tdb\n'],
   [['--dns', '9.9.9.9', 'bb', 'grep', 'nameserver', '/etc/resolv.conf'], 0, 'nameserver 9.9.9.9\n'],
-  [['--read-only', 'bb', 'sh', '-c', 'touch /x || echo ro; touch /dev/shm/x /etc/hosts && echo rw'], 0, 'ro\nrw\n', 'Read-only'],
-  [['--tmpfs', '/t:size=1m', 'bb', 'sh', '-c', 'grep " /t " /proc/mounts'], 0, 'tmpfs /t tmpfs rw,nosuid,nodev,noexec,relatime,size=1024k 0 0\n'],
+  [
+    ['--read-only', 'bb', 'sh', '-c', 'touch /x || echo ro; touch /dev/shm/x /etc/hosts && echo rw'],
+    0,
+    'ro\nrw\n',
+    'Read-only',
+  ],
+  [
+    ['--tmpfs', '/t:size=1m', 'bb', 'sh', '-c', 'grep " /t " /proc/mounts'],
+    0,
+    'tmpfs /t tmpfs rw,nosuid,nodev,noexec,relatime,size=1024k 0 0\n',
+  ],
   [['--shm-size', '1m', 'bb', 'sh', '-c', 'grep -o "size=1024k" /proc/mounts'], 0, 'size=1024k\n'],
   [['--sysctl', 'net.ipv4.ip_forward=1', 'bb', 'cat', '/proc/sys/net/ipv4/ip_forward'], 0, '1\n'],
   [['--sysctl', 'kernel.msgmax=12345', 'bb', 'cat', '/proc/sys/kernel/msgmax'], 0, '12345\n'],
   [['--ulimit', 'nofile=99:100', 'bb', 'sh', '-c', 'ulimit -Sn; ulimit -Hn'], 0, '99\n100\n'],
   [['bb', 'sh', '-c', 'ulimit -Sn; umask'], 0, '1024\n0022\n'],
-  [['--device', '/dev/nope', 'bb', 'true'], 127, '', 'error gathering device information while adding custom device "/dev/nope": no such file or directory'],
+  [
+    ['--device', '/dev/nope', 'bb', 'true'],
+    127,
+    '',
+    'error gathering device information while adding custom device "/dev/nope": no such file or directory',
+  ],
   [['--network', 'bogus', 'bb', 'true'], 125, '', 'network bogus not found'],
-  [['--name', 'a b', 'bb', 'true'], 125, '', 'Invalid container name (a b), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed'],
+  [
+    ['--name', 'a b', 'bb', 'true'],
+    125,
+    '',
+    'Invalid container name (a b), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed',
+  ],
   [['--pull', 'never', 'nosuch', 'true'], 125, '', 'No such image: nosuch'],
   [['--cap-add', 'BOGUS', 'bb', 'true'], 125, '', 'invalid CapAdd: unknown capability: "CAP_BOGUS"'],
   [['bb', 'sh', '-c', 'ip addr show lo | grep -c "inet "; ip link | grep -c mtu'], 0, '1\n1\n'],
@@ -101,7 +134,8 @@ test('input with -i only, to its end', { skip }, (t) => {
 });
 
 test('megabytes through files and pipes arrive whole', { skip }, (t) => {
-  const shell = '$TSRUN --rm bb sh -c "yes | head -c 5000000; yes no | head -c 3000000 >&2" >"$1/out" 2>"$1/err"; wc -c <"$1/out"; wc -c <"$1/err"; $TSRUN --rm -i bb wc -c <"$1/out"';
+  const shell =
+    '$TSRUN --rm bb sh -c "yes | head -c 5000000; yes no | head -c 3000000 >&2" >"$1/out" 2>"$1/err"; wc -c <"$1/out"; wc -c <"$1/err"; $TSRUN --rm -i bb wc -c <"$1/out"';
   assert.equal(tsrun(root, [tempDir(t)], { shell }).stdout.replaceAll(' ', ''), '5000000\n3000000\n5000000\n');
 });
 
@@ -119,8 +153,21 @@ test('volumes', { skip }, (t) => {
   assert.equal(run('-v', `${dir}/source:/v:ro`, 'bb', 'touch', '/v/x').status, 1);
   assert.equal(run('-v', `${dir}/made/by:/v`, 'bb', 'true').status, 0);
   assert.ok(existsSync(join(dir, 'made', 'by')));
-  assert.match(run('--mount', `type=bind,src=${dir}/nope,dst=/v`, 'bb', 'true').stderr, /bind source path does not exist/);
-  const nested = run('-v', `${dir}/source:/v`, '--tmpfs', '/v/inner', '-v', `${dir}/source/file:/v/inner/f`, 'bb', 'cat', '/v/inner/f');
+  assert.match(
+    run('--mount', `type=bind,src=${dir}/nope,dst=/v`, 'bb', 'true').stderr,
+    /bind source path does not exist/,
+  );
+  const nested = run(
+    '-v',
+    `${dir}/source:/v`,
+    '--tmpfs',
+    '/v/inner',
+    '-v',
+    `${dir}/source/file:/v/inner/f`,
+    'bb',
+    'cat',
+    '/v/inner/f',
+  );
   assert.equal(nested.stdout, 'content');
   assert.equal(run('-v', `${dir}/source/file:/etc/hosts:ro`, 'bb', 'cat', '/etc/hosts').stdout, 'content');
   assert.equal(run('-v', `${dir}/source:/dev/extra`, 'bb', 'cat', '/dev/extra/file').stdout, 'content');
@@ -129,7 +176,8 @@ test('volumes', { skip }, (t) => {
 test('a device with less than all access', { skip }, (t) => {
   const device = ['/dev/fuse', '/dev/loop-control', '/dev/net/tun'].find((path) => existsSync(path));
   if (device === undefined) return t.skip('needs one of a few harmless devices');
-  const probe = 'exec 3</dev/sub/x && echo read; (exec 3>/dev/sub/x) 2>/dev/null || echo refused; test -e /dev/null/x || echo end';
+  const probe =
+    'exec 3</dev/sub/x && echo read; (exec 3>/dev/sub/x) 2>/dev/null || echo refused; test -e /dev/null/x || echo end';
   const allowed = tsrun(root, ['--rm', '--device', `${device}:/dev/sub/x:r`, 'bb', 'sh', '-c', probe]);
   assert.equal(allowed.stdout, 'read\nrefused\nend\n', allowed.stderr);
 });
