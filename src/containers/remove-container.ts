@@ -1,5 +1,5 @@
-import { rmSync } from 'node:fs';
 import { removeLockFile } from '../../store/fs/lock.js';
+import { removeTree } from '../../store/fs/remove-tree.js';
 import { removeWritableLayer } from '../../store/layers/writable-layer.js';
 import { removeCgroups } from './cgroup-folders.js';
 import { containerFiles } from './container-files.js';
@@ -15,6 +15,6 @@ export function removeContainer(root: string, record: ContainerRecord): void {
   removeCgroups(record.cgroups);
   removeWritableLayer(root, { containerId: record.id, mountId: record.mountId });
   releaseName(root, record.name, record.id);
-  rmSync(files.dir, { recursive: true, force: true });
+  removeTree(files.dir);
   removeLockFile(files.live);
 }

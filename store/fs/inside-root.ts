@@ -11,12 +11,12 @@ import { bind, check, cstring } from '../linux/libc.js';
 
 const cReadlinkat = bind('intptr_t readlinkat(int, const void *, void *, size_t)');
 
-/** Opens as a place to work from or to mount on, whatever it is; undefined when it does not exist. */
+/** Opens as a place to work from or to mount on, whatever it is; undefined when nothing can be reached there. */
 export function findInRoot(root: number, path: string, flags = 0): number | undefined {
   try {
     return openAt2(root, cstring(path), O_PATH | flags);
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG')) return undefined;
     throw error;
   }
 }

@@ -10,10 +10,10 @@
  *
  * The entry in mounts/ keeps dockerd, and us, from removing the layers of the image.
  */
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno, KnownError } from '../errors.js';
 import { makeDirectory, writeNewFile } from '../fs/exact-mode.js';
+import { removeTree } from '../fs/remove-tree.js';
 import type { ChainId } from '../oci/digest.js';
 import { fillInitLayer } from '../overlay2/init-layer.js';
 import { createLayerDir, removeLayerDir } from '../overlay2/layer-dir.js';
@@ -58,5 +58,5 @@ export function removeWritableLayer(root: string, { containerId, mountId }: Omit
       if (!isErrno(error, 'ENOENT')) throw error;
     }
   }
-  rmSync(join(mountsDir(root), containerId), { recursive: true, force: true });
+  removeTree(join(mountsDir(root), containerId));
 }

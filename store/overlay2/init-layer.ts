@@ -2,10 +2,11 @@
  * What a container needs in its root and an image may lack, as dockerd writes it into a layer of its own between the
  * image and the container's writable layer: mount points, files to mount on, /etc/mtab.
  */
-import { closeSync, constants, openSync, rmSync } from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno } from '../errors.js';
 import { findInRoot } from '../fs/inside-root.js';
+import { removeTree } from '../fs/remove-tree.js';
 import { O_PATH } from '../linux/flags.js';
 import { chmodAt, mkdirAt, mknodAt, openAt2, symlinkAt, unlinkAt } from '../linux/inode.js';
 import { cstring } from '../linux/libc.js';
@@ -50,8 +51,7 @@ export function fillInitLayer(root: string, cacheId: string): void {
     closeSync(tree);
   }
   // The mark of a volatile mount would keep the layer from being mounted again.
-  rmSync(join(layerDirs(root, cacheId).work, 'work', 'incompat'), { recursive: true, force: true });
-  rmSync(join(layerDirs(root, cacheId).work, 'incompat'), { recursive: true, force: true });
+  removeTree(join(layerDirs(root, cacheId).work, 'work', 'incompat'));
 }
 
 function place(tree: number, path: string, kind: Kind): void {

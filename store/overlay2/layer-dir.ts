@@ -10,12 +10,13 @@
  *         work/                         0700  overlayfs needs it to mount the layer writable; absent on the lowest layer
  *         committed                     0600  empty: something is stacked on this layer, mount it read-only
  */
-import { readFileSync, renameSync, rmSync, symlinkSync, unlinkSync } from 'node:fs';
+import { readFileSync, renameSync, symlinkSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno, KnownError } from '../errors.js';
 import { syncDirectories } from '../fs/atomic-file.js';
 import { makeDirectory, writeNewFile } from '../fs/exact-mode.js';
 import { randomLinkId } from '../fs/random-id.js';
+import { removeTree } from '../fs/remove-tree.js';
 
 export interface LayerPaths {
   dir: string;
@@ -140,5 +141,5 @@ export function removeLayerDir(root: string, cacheId: string): void {
   } catch (error) {
     if (!isErrno(error, 'ENOENT')) throw error;
   }
-  rmSync(paths.dir, { recursive: true, force: true });
+  removeTree(paths.dir);
 }

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
 import type { RunImage } from '../../src/run/run-options.js';
 import { makeDataRoot } from '../../store/data-root.js';
 import { randomId } from '../../store/fs/random-id.js';
@@ -20,7 +19,7 @@ export type Fill = (diff: string) => void;
 const sha256 = (text: string): string => `sha256:${createHash('sha256').update(text).digest('hex')}`;
 
 /** A data root whose layers are made in place, without a registry; removed when the test ends. */
-export function layerRoot(t: Pick<TestContext, 'after'>): string {
+export function layerRoot(t: { after: (done: () => void) => void }): string {
   const root = mkdtempSync(join(tmpdir(), 'tspull-root-'));
   t.after(() => rmSync(root, { recursive: true, force: true }));
   makeDataRoot(root);
