@@ -1,0 +1,14 @@
+/**
+ * The library: what the programs do, for programs.
+ *
+ *     import { images, pull, run } from 'tspull';
+ *     await pull('ubuntu:16.04', { root: '/srv/images' });
+ *     const { exitCode } = await run('ubuntu:16.04', ['cat', '/etc/os-release'], { root: '/srv/images', autoRemove: true });
+ */
+export { type ErrorCode, errorCodes, KnownError } from '../store/errors.js';
+export { images, type RootOption } from './library/images.js';
+export { type RunByNameOptions, run } from './library/run.js';
+export { type PulledImage, type PullOptions, pull } from './pull/pull.js';
+export type { LayerStatus, OnPullEvent, PullEvent } from './pull/pull-event.js';
+export type { RunResult } from './run/run.js';
+export type { BindMount, DeviceRequest, MountRequest, RunOptions, TmpfsMount, Ulimit } from './run/run-options.js';
