@@ -15,15 +15,21 @@ export class UsageError extends Error {
 
 /** Lines for standard error, without the newline at the end. */
 export function explainError(program: string, error: unknown): string {
-  if (error instanceof UsageError) return error.message;
+  if (error instanceof UsageError) return printableLines(error.message);
   if (error instanceof KnownError) {
     const hint = error.hint === undefined ? '' : `\n  hint: ${printable(error.hint)}`;
     return `${program}: ${printable(error.message, 4000)}${hint}`;
   }
   if (isInterrupt(error)) return `${program}: interrupted`;
   const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  const lines = detail.split('\n').map((line) => printable(line));
-  return `${program}: internal error, please report it\n${lines.join('\n')}`;
+  return `${program}: internal error, please report it\n${printableLines(detail)}`;
+}
+
+function printableLines(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => printable(line))
+    .join('\n');
 }
 
 export function exitCodeOf(error: unknown): number {

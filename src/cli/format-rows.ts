@@ -72,5 +72,16 @@ export function harmless(text: string): string {
 export function cell(text: string): GoValue {
   const shown = printable(text, noLimit);
   if (shown === text) return text;
-  return { kind: 'typed', type: 'string', text: shown, json: goJsonString(text), underlying: text };
+  return { kind: 'typed', type: 'string', text: shown, json: safeJson(text), underlying: text };
+}
+
+/** JSON has an escape of its own for every character that must not be shown. */
+function safeJson(text: string): string {
+  return Array.from(goJsonString(text), (character) => {
+    if (printable(character) === character) return character;
+    return character
+      .split('')
+      .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+      .join('');
+  }).join('');
 }

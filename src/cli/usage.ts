@@ -24,7 +24,7 @@ export async function parseCommandLine(program: Command, args: readonly string[]
     await program.parseAsync(joinBooleans(args), { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    if (error.code === 'commander.helpDisplayed' || error.code === 'commander.help') return;
+    if (['commander.help', 'commander.helpDisplayed', 'commander.version'].includes(error.code)) return;
     throw usageError(program, args, error);
   }
 }
