@@ -6,7 +6,8 @@
  *       lock                            exclusive while metadata of several files changes
  *       locks/<chainID>                 exclusive while a layer is fetched, shared while someone relies on it
  *       staging/<id>/                   a layer being unpacked; its own lock file tells whether anybody still works on it
- *       containers/<id>/                containers of tsrun
+ *       manifests/<image>/<digest>      index and manifest of an image byte for byte
+ *       containers/ live/ names/        containers of tsrun
  */
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -41,6 +42,8 @@ const tree: [path: string, mode: number][] = [
 
 export const privateDir = (root: string): string => join(root, 'tspull');
 export const stagingDir = (root: string): string => join(root, 'tspull', 'staging');
+/** Index and manifest of an image byte for byte, one file a document, named by its digest's digits. */
+export const manifestsDir = (root: string, imageHex: string): string => join(root, 'tspull', 'manifests', imageHex);
 export const storeLockPath = (root: string): string => join(root, 'tspull', 'lock');
 
 /** Makes what is missing of the tree. A root in containerd mode must have been refused before. */

@@ -4,8 +4,7 @@
  * the top.
  */
 import { rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { privateDir } from '../../store/data-root.js';
+import { manifestsDir } from '../../store/data-root.js';
 import { KnownError } from '../../store/errors.js';
 import { openImageDb } from '../../store/images/image-db.js';
 import { topLayerOf } from '../../store/images/image-document.js';
@@ -125,7 +124,7 @@ function removeUnnamed(removal: Removal, id: ImageId, quiet: boolean): void {
   const image = images.get(id);
   if (image === undefined) return;
   images.remove(id);
-  rmSync(join(privateDir(root), 'manifests', hexOf(id)), { recursive: true, force: true });
+  rmSync(manifestsDir(root, hexOf(id)), { recursive: true, force: true });
   items.push({ deleted: id });
   const top = topLayerOf(image);
   if (top !== undefined) {

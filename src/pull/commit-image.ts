@@ -1,7 +1,7 @@
 /** The last step of a pull, and the only one that makes an image visible: its config, then its names. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { privateDir } from '../../store/data-root.js';
+import { manifestsDir } from '../../store/data-root.js';
 import { writeFileDurably } from '../../store/fs/atomic-file.js';
 import { openImageDb } from '../../store/images/image-db.js';
 import { addDigest, lookUp, setTag } from '../../store/images/repositories.js';
@@ -32,13 +32,8 @@ export function commitImage(store: Store, reference: Reference, resolved: Resolv
   });
 }
 
-/** `<root>/tspull/manifests/<image>/<digest>`: index and manifest byte for byte. */
-export function documentsDir(root: string, image: ResolvedImage['image']): string {
-  return join(privateDir(root), 'manifests', hexOf(image));
-}
-
 function keepDocuments(root: string, { image, documents }: ResolvedImage): void {
-  const dir = documentsDir(root, image);
+  const dir = manifestsDir(root, hexOf(image));
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   for (const { digest, bytes } of documents) writeFileDurably(join(dir, hexOf(digest)), bytes, 0o600);
 }

@@ -3,6 +3,7 @@
  * Everything is synchronous: output goes into one buffer, and `flush` is called when the buffer is full and at the end.
  */
 import { archiveError } from './header.js';
+import { isalGunzip } from './isal.js';
 import { ZlibSync } from './zlib-sync.js';
 import { zstdDecoder } from './zstd.js';
 
@@ -73,7 +74,7 @@ const decoders: Record<Format, (sink: PlainSink) => Decoder> = {
 
 /** RFC 1952: all members of the blob are read; zeros after the last one are padding, anything else is refused. */
 function gzipDecoder(sink: PlainSink): Decoder {
-  const zlib = new ZlibSync('gunzip');
+  const zlib = isalGunzip() ?? new ZlibSync('gunzip');
   let filled = 0;
   let ended = false;
   const feed = (chunk: Buffer, finish: boolean) => {
