@@ -120,6 +120,7 @@ const middle = (): Buffer =>
 
 const upper = (): Buffer =>
   tar(
+    dir('odd', { mode: 0o2775, uid: 33, gid: 44, pax: { mtime: '1234567890.987654321' } }),
     dir('gone'),
     file('gone/back', 'as a directory'),
     file('odd/setuid', 'again', { mode: 0o6755 }),
