@@ -12,7 +12,7 @@ import type { BlobTarget } from './blob-stream.js';
 import { findCredentials } from './credentials.js';
 import { apiHost, createEndpoint } from './endpoint.js';
 import { exchange } from './exchange.js';
-import { isPassing } from './network-error.js';
+import { isPassing, isTimeout } from './network-error.js';
 import { defaultCertsDir, defaultTimeouts, proxySettings, type Timeouts, type TransportSettings } from './settings.js';
 import { listTags } from './tags.js';
 import { openTransport } from './transport.js';
@@ -146,7 +146,8 @@ async function headManifest(api: Api, path: string): Promise<Digest | undefined>
     });
   } catch (error) {
     // A GET that follows has its own retries.
-    if (error instanceof KnownError && error.code === 'E_NETWORK' && isPassing(error)) return undefined;
+    if (error instanceof KnownError && error.code === 'E_NETWORK' && (isPassing(error) || isTimeout(error)))
+      return undefined;
     throw error;
   }
 }
