@@ -9,7 +9,6 @@ import { canonicalName, familiarName } from '../reference.js';
 import { type Api, apiGet } from './api.js';
 import { createAuthorizer } from './authorizer.js';
 import type { BlobTarget } from './blob-stream.js';
-import { findCredentials } from './credentials.js';
 import { apiHost, createEndpoint } from './endpoint.js';
 import { exchange } from './exchange.js';
 import { isPassing, isTimeout } from './network-error.js';
@@ -78,7 +77,8 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
     subject: { name },
     transport,
     signal,
-    findCredentials: () => findCredentials(domain, path, env),
+    // Most pulls of public images never get here, so the code that starts helper programs is loaded on demand.
+    findCredentials: async () => (await import('./credentials.js')).findCredentials(domain, path, env),
   });
   const api: Api = { endpoint: createEndpoint(domain, options.insecure ?? false), authorizer, transport, signal };
   const repository = `v2/${path}`;
