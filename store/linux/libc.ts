@@ -26,7 +26,9 @@ let libc: Library | undefined;
  */
 function loadPrebuilt(): Koffi | undefined {
   const { arch } = process;
-  const libcs = existsSync(`/lib/ld-musl-${arch === 'x64' ? 'x86_64' : 'aarch64'}.so.1`) ? ['musl', 'linux'] : ['linux'];
+  const libcs = existsSync(`/lib/ld-musl-${arch === 'x64' ? 'x86_64' : 'aarch64'}.so.1`)
+    ? ['musl', 'linux']
+    : ['linux'];
   for (const name of libcs) {
     const target: { exports: unknown } = { exports: {} };
     try {
