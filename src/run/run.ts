@@ -5,7 +5,7 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type HeldLock, tryAcquire } from '../../store/fs/lock.js';
+import { acquire, type HeldLock } from '../../store/fs/lock.js';
 import { randomId } from '../../store/fs/random-id.js';
 import { createWritableLayer } from '../../store/layers/writable-layer.js';
 import { mountOverlay } from '../../store/linux/overlay.js';
@@ -56,7 +56,7 @@ export async function run(request: RunRequest): Promise<RunResult> {
   const spec = containerSpec(id, { image: image.config, command: request.command, options, host: hostFacts() });
   makeContainerFolders(root);
   sweepDeadContainers(root);
-  using lock = holdContainer(root, id);
+  using lock = await holdContainer(root, id);
   const record = newRecord(request, spec);
   try {
     return await runRecorded(request, spec, record);
@@ -67,10 +67,9 @@ export async function run(request: RunRequest): Promise<RunResult> {
   }
 }
 
-function holdContainer(root: string, id: string): HeldLock {
-  const lock = tryAcquire(containerFiles(root, id).live, 'exclusive');
-  if (lock === undefined) throw new Error(`the new container id ${id} is in use`);
-  return lock;
+/** Another process that sweeps may have the new file for a moment; it takes it for that of a dead container and lets go. */
+function holdContainer(root: string, id: string): Promise<HeldLock> {
+  return acquire(containerFiles(root, id).live, 'exclusive');
 }
 
 function newRecord({ image, options }: RunRequest, spec: ContainerSpec): ContainerRecord {
