@@ -1,18 +1,9 @@
-/** The story of a pull: what does the name stand for, is it here, which layers are missing, fetch them, record the image. */
-import { availableParallelism } from 'node:os';
 import { KnownError } from '../../store/errors.js';
 import { explainIoFailure } from '../../store/io-failure.js';
 import type { Digest, ImageId } from '../../store/oci/digest.js';
 import { type Platform, parsePlatform } from '../../store/oci/platform.js';
-import { defaultRoot, openForWriting } from '../../store/store.js';
-import {
-  canonicalName,
-  canonicalString,
-  familiarString,
-  parseReference,
-  type Reference,
-  withDefaultTag,
-} from '../reference.js';
+import { defaultRoot } from '../../store/store.js';
+import { canonicalString, familiarString, parseReference, type Reference, withDefaultTag } from '../reference.js';
 import { createRegistryClient, type RegistryClient } from '../registry/client.js';
 import type { BringOptions, Brought } from './bring-image.js';
 import { findLocalImage } from './local-image.js';
