@@ -1,19 +1,11 @@
-/** The story of a pull: what does the name stand for, is it here, which layers are missing, fetch them, record the image. */
-import { availableParallelism } from 'node:os';
 import { KnownError } from '../../store/errors.js';
 import { explainIoFailure } from '../../store/io-failure.js';
 import type { Digest, ImageId } from '../../store/oci/digest.js';
 import { type Platform, parsePlatform } from '../../store/oci/platform.js';
-import { defaultRoot, openForWriting } from '../../store/store.js';
-import {
-  canonicalName,
-  canonicalString,
-  familiarString,
-  parseReference,
-  type Reference,
-  withDefaultTag,
-} from '../reference.js';
+import { defaultRoot } from '../../store/store.js';
+import { canonicalString, familiarString, parseReference, type Reference, withDefaultTag } from '../reference.js';
 import { createRegistryClient, type RegistryClient } from '../registry/client.js';
+import type { BringOptions, Brought } from './bring-image.js';
 import { findLocalImage } from './local-image.js';
 import type { OnPullEvent } from './pull-event.js';
 
@@ -58,12 +50,10 @@ export async function pull(name: string, options: PullOptions = {}): Promise<Pul
   const { insecure = false, caFiles = [] } = options;
   const client = createRegistryClient({ domain, path, insecure, caFiles, signal });
   try {
-    const known = await upToDate(client, root, reference, wanted);
-    const {
-      id,
-      digest,
-      upToDate: same,
-    } = known ?? (await bring(client, { root, reference, wanted, emit, signal, options }));
+    const known = await ifUpToDate(client, root, reference, wanted);
+    const places = options.maxConcurrentDownloads;
+    const done = known ?? (await bring(client, { root, reference, wanted, emit, signal, places }));
+    const { id, digest, upToDate: same } = done;
     emit({ type: 'done', reference: familiarString(reference), digest, image: id, upToDate: same });
     return { reference: canonicalString(reference), id, digest, upToDate: same };
   } catch (error) {
@@ -75,57 +65,22 @@ export async function pull(name: string, options: PullOptions = {}): Promise<Pul
   }
 }
 
-type Outcome = Pick<PulledImage, 'id' | 'digest' | 'upToDate'>;
+async function bring(client: RegistryClient, options: BringOptions): Promise<Brought> {
+  const { bringImage } = await import('./bring-image.js');
+  return bringImage(client, options);
+}
 
 /** One request at most, and none for a digest: what a digest names never changes. */
-async function upToDate(
+async function ifUpToDate(
   client: RegistryClient,
   root: string,
   reference: Reference,
   wanted: Platform | undefined,
-): Promise<Outcome | undefined> {
+): Promise<Brought | undefined> {
   const local = findLocalImage(root, reference, wanted);
   if (local === undefined) return undefined;
   if (reference.digest !== undefined) return { id: local.image, digest: reference.digest, upToDate: true };
   const remote = await client.headManifest(reference.tag ?? 'latest');
   if (remote === undefined || !local.digests.includes(remote)) return undefined;
   return { id: local.image, digest: remote, upToDate: true };
-}
-
-interface BringOptions {
-  root: string;
-  reference: Reference;
-  wanted: Platform | undefined;
-  emit: OnPullEvent;
-  signal: AbortSignal;
-  options: PullOptions;
-}
-
-async function bring(
-  client: RegistryClient,
-  { root, reference, wanted, emit, signal, options }: BringOptions,
-): Promise<Outcome> {
-  // Loaded here: a pull that finds everything up to date needs none of it.
-  const { resolveImage } = await import('./resolve-image.js');
-  const { fetchLayers } = await import('./fetch-layers.js');
-  const { createLayerWorkers } = await import('./layer-workers.js');
-  const { planLayers } = await import('./layer-plan.js');
-  const { commitImage } = await import('./commit-image.js');
-  const resolved = await resolveImage(client, reference, wanted);
-  const { image: id, digest, manifest } = resolved;
-  using store = await openForWriting(root, signal);
-  const layers = manifest.layers.map(({ digest, size }) => ({ digest, size }));
-  emit({ type: 'manifest', reference: familiarString(reference), digest, image: id, layers });
-  const workers = createLayerWorkers(options.maxConcurrentDownloads ?? Math.min(availableParallelism(), 3));
-  try {
-    const repository = canonicalName(reference);
-    const leases = await fetchLayers(planLayers(resolved), { store, client, workers, repository, emit, signal });
-    try {
-      return { id, digest, upToDate: !(await commitImage(store, reference, resolved)) };
-    } finally {
-      for (const lease of leases) lease.release();
-    }
-  } finally {
-    await workers.close();
-  }
 }

@@ -6,7 +6,7 @@
 import { KnownError } from '../../store/errors.js';
 import { type BodyEnd, consumeBody, tooLong } from './blob-body.js';
 import { type Exchange, exchange } from './exchange.js';
-import { isPassing, networkError } from './network-error.js';
+import { isPassing, isTimeout, networkError } from './network-error.js';
 import { readError } from './read-error.js';
 import { registryError } from './registry-error.js';
 import { cancelled, isPassingStatus, maxTries, pause, waitBefore } from './retry.js';
@@ -113,8 +113,10 @@ async function tryOnce(options: StreamBlobOptions, progress: Progress): Promise<
       signal,
     });
   } catch (error) {
-    const retry = error instanceof KnownError && error.code === 'E_NETWORK' && isPassing(error);
-    return retry || (progress.offset > 0 && isNetwork(error)) ? { kind: 'cut', error } : { kind: 'failed', error };
+    const network = error instanceof KnownError && error.code === 'E_NETWORK';
+    // Once bytes have come, even a closed port is worth another try: a registry may be restarting.
+    const retry = network && (progress.offset > 0 || isPassing(error) || isTimeout(error));
+    return { kind: retry ? 'cut' : 'failed', error };
   }
   if (answer.status === 200) return receive(answer, options, progress, progress.offset);
   if (answer.status === 206 && resuming && coversRest(answer, progress.offset, options.size))
@@ -166,8 +168,4 @@ async function refusal(answer: Exchange, target: BlobTarget): Promise<TryEnd> {
   if (isPassingStatus(status) || (foreign && (status === 401 || status === 403)))
     return { kind: 'refused', error, retryAfter: response.headers['retry-after'] };
   return { kind: 'failed', error };
-}
-
-function isNetwork(error: unknown): boolean {
-  return error instanceof KnownError && error.code === 'E_NETWORK';
 }

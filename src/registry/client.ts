@@ -9,10 +9,9 @@ import { canonicalName, familiarName } from '../reference.js';
 import { type Api, apiGet } from './api.js';
 import { createAuthorizer } from './authorizer.js';
 import type { BlobTarget } from './blob-stream.js';
-import { findCredentials } from './credentials.js';
 import { apiHost, createEndpoint } from './endpoint.js';
 import { exchange } from './exchange.js';
-import { isPassing } from './network-error.js';
+import { isPassing, isTimeout } from './network-error.js';
 import { defaultCertsDir, defaultTimeouts, proxySettings, type Timeouts, type TransportSettings } from './settings.js';
 import { listTags } from './tags.js';
 import { openTransport } from './transport.js';
@@ -78,7 +77,8 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
     subject: { name },
     transport,
     signal,
-    findCredentials: () => findCredentials(domain, path, env),
+    // Most pulls of public images never get here, so the code that starts helper programs is loaded on demand.
+    findCredentials: async () => (await import('./credentials.js')).findCredentials(domain, path, env),
   });
   const api: Api = { endpoint: createEndpoint(domain, options.insecure ?? false), authorizer, transport, signal };
   const repository = `v2/${path}`;
@@ -146,7 +146,8 @@ async function headManifest(api: Api, path: string): Promise<Digest | undefined>
     });
   } catch (error) {
     // A GET that follows has its own retries.
-    if (error instanceof KnownError && error.code === 'E_NETWORK' && isPassing(error)) return undefined;
+    if (error instanceof KnownError && error.code === 'E_NETWORK' && (isPassing(error) || isTimeout(error)))
+      return undefined;
     throw error;
   }
 }

@@ -51,37 +51,32 @@ function runHelper(
 ): Promise<{ status: number | null; output: string }> {
   const childEnv = Object.fromEntries(Object.entries(env).filter(([key]) => passedVariables.test(key)));
   return new Promise((resolve, reject) => {
-    const child = spawn(program, ['get'], {
-      env: childEnv,
-      stdio: ['pipe', 'pipe', 'ignore'],
-      timeout: timeoutMs,
-      killSignal: 'SIGKILL',
-    });
+    const child = spawn(program, ['get'], { env: childEnv, stdio: ['pipe', 'pipe', 'ignore'] });
+    const stop = (error: unknown) => {
+      clearTimeout(timer);
+      child.kill('SIGKILL');
+      // What the helper has started may live on and hold the pipe; nobody waits for it.
+      child.stdout.destroy();
+      reject(error);
+    };
+    const fail = (problem: string, more: { cause?: unknown; hint?: string } = {}) =>
+      stop(new KnownError('E_CREDENTIALS', `${program} get: ${problem}`, more));
+    const timer = setTimeout(() => fail(`no answer within ${timeoutMs / 1000} s`), timeoutMs);
     const chunks: Buffer[] = [];
     let length = 0;
     child.stdout.on('data', (chunk: Buffer) => {
       length += chunk.length;
-      if (length <= maxOutputBytes) chunks.push(chunk);
-      else child.kill('SIGKILL');
+      chunks.push(chunk);
+      if (length > maxOutputBytes) fail('too much output');
     });
     // A helper that does not read its input breaks the pipe; its status tells the rest.
     child.stdin.on('error', (error) => {
-      if (!isErrno(error, 'EPIPE')) reject(error);
+      if (!isErrno(error, 'EPIPE')) stop(error);
     });
-    child.once('error', (cause) =>
-      reject(
-        new KnownError('E_CREDENTIALS', `cannot run the credential helper ${program}`, {
-          cause,
-          hint: 'is it on PATH?',
-        }),
-      ),
-    );
-    child.once('close', (status, signal) => {
-      if (signal !== null)
-        reject(
-          new KnownError('E_CREDENTIALS', `${program} get: stopped after ${timeoutMs / 1000} s or too much output`),
-        );
-      else resolve({ status, output: Buffer.concat(chunks).toString('utf8') });
+    child.once('error', (cause) => fail('cannot run it', { cause, hint: `is ${program} on PATH?` }));
+    child.once('close', (status) => {
+      clearTimeout(timer);
+      resolve({ status, output: Buffer.concat(chunks).toString('utf8') });
     });
     child.stdin.end(input);
   });

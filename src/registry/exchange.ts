@@ -3,7 +3,7 @@ import { type IncomingMessage, type OutgoingHttpHeaders, request as requestPlain
 import { request as requestTls } from 'node:https';
 import type { Socket } from 'node:net';
 import { KnownError } from '../../store/errors.js';
-import { networkError } from './network-error.js';
+import { networkError, timeoutError } from './network-error.js';
 import { firstHop, type Hop, isRedirect, nextHop } from './redirect.js';
 import type { Timeouts } from './settings.js';
 import type { Transport } from './transport.js';
@@ -76,7 +76,7 @@ function send({ url, foreign }: Hop, options: ExchangeOptions): Promise<Outcome>
 /** One timer at a time: until the connection stands, then until the answer begins. */
 function watchPhases(url: URL, { connectMs, responseMs }: Timeouts, fail: (error: Error) => void) {
   const start = (ms: number, phase: string) =>
-    setTimeout(() => fail(new KnownError('E_NETWORK', `${url.host} ${phase} within ${ms / 1000} s`)), ms);
+    setTimeout(() => fail(timeoutError(`${url.host} ${phase} within ${ms / 1000} s`)), ms);
   let timer = start(connectMs, 'cannot be connected');
   const connected = () => {
     clearTimeout(timer);

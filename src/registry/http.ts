@@ -5,7 +5,7 @@
  * Retry-After, and change the bytes that a digest names.
  */
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Response } from 'got';
+import type { Request, Response } from 'got';
 import { KnownError } from '../../store/errors.js';
 import { networkError } from './network-error.js';
 import { shownUrl } from './shown-url.js';
@@ -34,45 +34,46 @@ export const maxErrorBytes = 64 * 1024;
 
 /** Sends one request and reads its answer whatever the status is. Redirects are answers, too. */
 export async function apiRequest(request: ApiRequest): Promise<ApiResponse> {
-  const { url, method } = request;
-  // got keeps listening after the answer, and an abort then would surface as an error that nobody waits for.
-  const abort = new AbortController();
-  const onAbort = () => abort.abort(request.signal?.reason);
-  request.signal?.throwIfAborted();
-  request.signal?.addEventListener('abort', onAbort, { once: true });
+  const { url, method, signal } = request;
+  let abort: (() => void) | undefined;
   try {
-    const stream = await openStream({ ...request, signal: abort.signal });
-    let answer: Response | undefined;
-    stream.once('response', (response: Response) => {
-      answer = response;
-    });
-    const chunks: Buffer[] = [];
-    let length = 0;
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
-      const ok = answer !== undefined && answer.statusCode < 300;
-      length += chunk.length;
-      chunks.push(chunk);
-      if (length <= (ok ? request.maxBytes : maxErrorBytes)) continue;
-      // Leaving the loop destroys the stream and its connection.
-      if (ok)
-        throw new KnownError('E_REGISTRY', `${method} "${shownUrl(url)}" brings more than ${request.maxBytes} bytes`);
-      break;
-    }
-    if (answer === undefined) throw new KnownError('E_REGISTRY', `${method} "${shownUrl(url)}" brings no answer`);
-    const body = Buffer.concat(chunks);
-    return {
-      status: answer.statusCode,
-      headers: answer.headers,
-      body: answer.statusCode < 300 ? body : body.subarray(0, maxErrorBytes),
-    };
+    signal?.throwIfAborted();
+    const stream = await openStream(request);
+    // Not got's own option: a signal that fires after the answer would raise an error that nobody can catch.
+    abort = () => stream.destroy(new DOMException('aborted', 'AbortError'));
+    signal?.addEventListener('abort', abort);
+    if (signal?.aborted) abort();
+    return await readAnswer(stream, request);
   } catch (error) {
     throw networkError(error, method, url);
   } finally {
-    request.signal?.removeEventListener('abort', onAbort);
+    if (abort !== undefined) signal?.removeEventListener('abort', abort);
   }
 }
 
-async function openStream({ url, method, headers, body, transport, signal }: ApiRequest) {
+async function readAnswer(stream: Request, { url, method, maxBytes }: ApiRequest): Promise<ApiResponse> {
+  let answer: Response | undefined;
+  stream.once('response', (response: Response) => {
+    answer = response;
+  });
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    length += chunk.length;
+    const ok = answer !== undefined && answer.statusCode < 300;
+    if (length <= (ok ? maxBytes : maxErrorBytes)) continue;
+    // Leaving the loop destroys the stream and its connection.
+    if (ok) throw new KnownError('E_REGISTRY', `${method} "${shownUrl(url)}" brings more than ${maxBytes} bytes`);
+    break;
+  }
+  if (answer === undefined) throw new KnownError('E_REGISTRY', `${method} "${shownUrl(url)}" brings no answer`);
+  const body = Buffer.concat(chunks);
+  const { statusCode: status, headers } = answer;
+  return { status, headers, body: status < 300 ? body : body.subarray(0, maxErrorBytes) };
+}
+
+async function openStream({ url, method, headers, body, transport }: ApiRequest): Promise<Request> {
   const { got } = await import('got');
   const { connectMs, responseMs, apiMs } = transport.settings.timeouts;
   const agent = transport.agentFor(url);
@@ -80,7 +81,6 @@ async function openStream({ url, method, headers, body, transport, signal }: Api
     method,
     headers: { 'user-agent': undefined, 'accept-encoding': 'identity', ...headers },
     ...(body !== undefined && { body }),
-    ...(signal && { signal }),
     agent: url.protocol === 'https:' ? { https: agent as import('node:https').Agent } : { http: agent },
     followRedirect: false,
     throwHttpErrors: false,

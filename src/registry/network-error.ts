@@ -69,9 +69,22 @@ function messages(error: unknown): string[] {
   return all;
 }
 
-/** Trouble that may be gone in a moment. A name that does not exist and a closed port stay so. */
+/**
+ * Trouble that may be gone in a moment. A name that does not exist and a closed port stay so; who waited for an answer
+ * in vain has waited long enough.
+ */
 export function isPassing(error: unknown): boolean {
   const code = networkCode(error);
   if (error instanceof KnownError && error.code !== 'E_NETWORK') return false;
-  return code !== 'ENOTFOUND' && code !== 'ECONNREFUSED';
+  return code !== 'ENOTFOUND' && code !== 'ECONNREFUSED' && code !== 'ETIMEDOUT';
+}
+
+export function isTimeout(error: unknown): boolean {
+  return networkCode(error) === 'ETIMEDOUT';
+}
+
+/** For a wait that was given up: looks like the timeouts of the system and of got. */
+export function timeoutError(message: string): KnownError {
+  const cause = Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' });
+  return new KnownError('E_NETWORK', message, { cause });
 }

@@ -1,3 +1,24 @@
+import { openLibrary } from '../linux/libc.js';
+
+type NativeCrc = (initial: bigint, bytes: Uint8Array, length: number) => number | bigint;
+
+/** Below this the call into the library costs more than it saves. */
+const NATIVE_BYTES = 2048;
+
+let native: NativeCrc | undefined | null = null;
+
+/** ISA-L's function for the same checksum, eight times as fast, where the machine has it and it agrees. */
+function nativeCrc(): NativeCrc | undefined {
+  if (native === null) {
+    native = openLibrary('libisal.so.2')?.func('uint64_t crc64_iso_refl(uint64_t, const void *, uint64_t)') as
+      | NativeCrc
+      | undefined;
+    const expected = 0xb90956c775a41001n;
+    if (native !== undefined && BigInt(native(0n, Buffer.from('123456789'), 9)) !== expected) native = undefined;
+  }
+  return native;
+}
+
 /**
  * CRC-64/GO-ISO as Go's hash/crc64 computes it with its ISO table: reflected, polynomial 0xd800000000000000, initial value and final
  * xor all ones. tar-split stores it for each file.
@@ -5,6 +26,7 @@
  * Modulo the polynomial x^64 = x^4 + x^3 + x + 1, so eight input bytes fold in with a few shifts and no table.
  */
 export class Crc64 {
+  /** The running value, inverted: two halves. */
   #low = -1;
   #high = -1;
 
@@ -14,6 +36,18 @@ export class Crc64 {
   }
 
   update(buffer: Buffer, start: number, end: number): void {
+    const native = end - start >= NATIVE_BYTES ? nativeCrc() : undefined;
+    if (native === undefined) {
+      this.#fold(buffer, start, end);
+      return;
+    }
+    const before = (BigInt(~this.#high >>> 0) << 32n) | BigInt(~this.#low >>> 0);
+    const after = BigInt(native(before, start === 0 ? buffer : buffer.subarray(start, end), end - start));
+    this.#low = ~Number(after & 0xffffffffn);
+    this.#high = ~Number(after >> 32n);
+  }
+
+  #fold(buffer: Buffer, start: number, end: number): void {
     let low = this.#low;
     let high = this.#high;
     let at = start;

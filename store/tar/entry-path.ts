@@ -17,6 +17,23 @@ export interface EntryPath {
  * the root is refused, as dockerd does since 28.
  */
 export function splitEntryPath(name: string): EntryPath | undefined {
+  const path = plainPath(name) ?? cleanPath(name);
+  if (path === '') return undefined;
+  if (path.length > MAX_PATH_BYTES) throw archiveError(`a path is longer than ${MAX_PATH_BYTES} bytes`);
+  if (path.length > MAX_NAME_BYTES && path.split('/').some((part) => part.length > MAX_NAME_BYTES))
+    throw archiveError(`a name is longer than ${MAX_NAME_BYTES} bytes`);
+  const slash = path.lastIndexOf('/');
+  return slash < 0 ? { parent: '', base: path } : { parent: path.slice(0, slash), base: path.slice(slash + 1) };
+}
+
+/** Nearly every name has at most `./` before it and `/` behind it; it is called for each member, so it is spared the rest. */
+function plainPath(name: string): string | undefined {
+  const start = name.startsWith('./') ? 2 : 0;
+  const path = name.slice(start, name.endsWith('/') ? -1 : undefined);
+  return /(?:^|\/)\.{0,2}(?:\/|$)/.test(path) ? undefined : path;
+}
+
+function cleanPath(name: string): string {
   const parts: string[] = [];
   for (const part of name.split('/')) {
     if (part === '' || part === '.') continue;
@@ -25,15 +42,9 @@ export function splitEntryPath(name: string): EntryPath | undefined {
       parts.pop();
       continue;
     }
-    if (part.length > MAX_NAME_BYTES) throw archiveError(`a name is longer than ${MAX_NAME_BYTES} bytes`);
     parts.push(part);
   }
-  const base = parts.pop();
-  if (base === undefined) return undefined;
-  const parent = parts.join('/');
-  if (parent.length + 1 + base.length > MAX_PATH_BYTES)
-    throw archiveError(`a path is longer than ${MAX_PATH_BYTES} bytes`);
-  return { parent, base };
+  return parts.join('/');
 }
 
 export type Whiteout = { kind: 'opaque' } | { kind: 'remove'; base: string };

@@ -62,13 +62,18 @@ function numeric(block: Buffer, start: number, length: number): number {
 }
 
 function checksumFits(block: Buffer): boolean {
+  // The field itself counts as eight blanks.
   let unsigned = 8 * 0x20;
   let high = 0;
   for (let i = 0; i < BLOCK; i++) {
-    if (i >= 148 && i < 156) continue;
-    const byte = block[i] ?? 0;
+    const byte = block[i] as number;
     unsigned += byte;
     high += byte >> 7;
+  }
+  for (let i = 148; i < 156; i++) {
+    const byte = block[i] as number;
+    unsigned -= byte;
+    high -= byte >> 7;
   }
   const stored = octal(block, 148, 8);
   return stored === unsigned || stored === unsigned - 256 * high;

@@ -10,7 +10,8 @@ import { tsrun } from '../support/tsrun.js';
 const skip = missing('root', 'busybox');
 const root = skip ? '' : layerRoot({ after });
 if (!skip) {
-  addImage(root, [busybox], { Cmd: ['echo', 'from the image'], Env: ['IMAGE=yes'] }, 'bb');
+  const garbage = (diff: string): void => writeFileSync(join(diff, 'garbage'), 'no program', { mode: 0o755 });
+  addImage(root, [busybox, garbage], { Cmd: ['echo', 'from the image'], Env: ['IMAGE=yes'] }, 'bb');
   addImage(
     root,
     [busybox],
@@ -31,6 +32,7 @@ const table: [args: string[], status: number, stdout: string | RegExp, stderr?: 
   [['bb', '/nonexist'], 127, '', 'exec: "/nonexist": no such file or directory'],
   [['bb', '/etc/passwd'], 126, '', 'exec: "/etc/passwd": permission denied'],
   [['bb', '/bin'], 126, '', 'permission denied'],
+  [['bb', '/garbage'], 1, '', 'exec format error'],
   [['bb', ''], 127, '', 'exec: ""'],
   [['bb', 'sh', '-c', 'kill -15 $$; echo alive'], 0, 'alive\n'],
   [['--init', 'bb', 'sh', '-c', 'kill -15 $$'], 143, ''],
@@ -123,7 +125,7 @@ test('nothing is left of all these', { skip }, () => {
   assert.deepEqual(readdirSync(join(root, 'tspull', 'live')), []);
   assert.deepEqual(readdirSync(join(root, 'tspull', 'names')), []);
   assert.deepEqual(readdirSync(join(root, 'image', 'overlay2', 'layerdb', 'mounts')), []);
-  assert.deepEqual(readdirSync(join(root, 'overlay2')).length, 3);
+  assert.deepEqual(readdirSync(join(root, 'overlay2')).length, 4);
 });
 
 test('input with -i only, to its end', { skip }, (t) => {

@@ -19,7 +19,7 @@ test('known checksums', () => {
 });
 
 test('any division and alignment gives the same checksum as bit by bit', () => {
-  const bytes = Buffer.from(Array.from({ length: 5000 }, (_, i) => (i * i + 7 * i) & 0xff));
+  const bytes = Buffer.from(Array.from({ length: 9001 }, (_, i) => (i * i + 7 * i) & 0xff));
   let reference = 0xffffffffffffffffn;
   for (const byte of bytes) {
     reference ^= BigInt(byte);
@@ -28,7 +28,7 @@ test('any division and alignment gives the same checksum as bit by bit', () => {
   }
   const expected = Buffer.alloc(8);
   expected.writeBigUInt64BE(BigInt.asUintN(64, ~reference));
-  for (const step of [1, 3, 8, 17, 512, 5000]) {
+  for (const step of [1, 3, 8, 17, 512, 4096, 9001]) {
     const crc = new Crc64();
     for (let at = 0; at < bytes.length; at += step) crc.update(bytes, at, Math.min(at + step, bytes.length));
     assert.equal(crc.base64(), expected.toString('base64'), `steps of ${step}`);

@@ -190,6 +190,9 @@ describe('a blob', { concurrency: true }, () => {
     const client = clientFor(t, registry.host, { timeouts: { responseMs: 300 } });
     await assert.rejects(fetchLayer(client, image), { code: 'E_NETWORK', message: /does not answer within 0.3 s/ });
     await assert.rejects(client.getManifest('other'), { code: 'E_NETWORK' });
+    // Documented: a blob five times, an API call once.
+    assert.equal(registry.requests.filter(({ url }) => blobs.test(url)).length, 5);
+    assert.equal(registry.requests.filter(({ url }) => url.endsWith('/other')).length, 1);
   });
 
   test('cancelling ends at once (R18)', async (t) => {
