@@ -53,10 +53,14 @@ test('the harness finds a program that makes names before contents', { skip: mis
   const copy = "import {cpSync} from 'node:fs'; const [,, from, to] = process.argv;\n";
   const part = (path: string) =>
     `cpSync(from + '/${path}', to + '/${path}', {recursive: true, verbatimSymlinks: true});\n`;
-  writeFileSync(
-    script,
-    copy + part('image/overlay2/repositories.json') + part('image') + part('overlay2') + part('tspull'),
-  );
+  const parts = [
+    'image/overlay2/repositories.json',
+    'image/overlay2/imagedb',
+    'image/overlay2/layerdb',
+    'overlay2',
+    'tspull',
+  ];
+  writeFileSync(script, copy + parts.map(part).join(''));
   const copyTo = (root: string): Victim => ({ command: [process.execPath, script, good, root] });
   const count = await countCalls(copyTo(join(folder, 'whole')), folder);
   checkStore(join(folder, 'whole'), { leftovers: true });

@@ -1,6 +1,6 @@
 /** Small file systems of a test's own that can fill up, turn read-only and lose power. */
 import { spawnSync } from 'node:child_process';
-import { closeSync, constants, mkdirSync, openSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { bind, check } from '../../store/linux/libc.js';
@@ -28,28 +28,31 @@ function mustRun(program: string, ...args: string[]): void {
   if (status !== 0) throw new Error(`${program} ${args.join(' ')}: ${stderr}`);
 }
 
-const unmount = (path: string): unknown => spawnSync(findProgram('umount') ?? 'umount', ['-R', '-l', path]);
+/** A directory that is unmounted before it is removed: what is done after a test is done in the order in which it was asked for. */
+function mountedDir(t: Pick<TestContext, 'after'>, prefix: string): string {
+  let path = '';
+  t.after(() => spawnSync(findProgram('umount') ?? 'umount', ['-R', '-l', path]));
+  path = tempDir(t, prefix);
+  return path;
+}
 
 /** @param options of the mount: `size=1m,nr_inodes=100` */
 export function tmpfsDisk(t: Pick<TestContext, 'after'>, options: string): Disk {
-  const path = tempDir(t, 'tspull-tmpfs-');
+  const path = mountedDir(t, 'tspull-tmpfs-');
   mustRun('mount', '-t', 'tmpfs', '-o', options, 'tmpfs', path);
-  t.after(() => unmount(path));
   const remount = (more: string) => mustRun('mount', '-o', `remount,${more}`, path);
   return { path, remount, cut: () => remount('ro') };
 }
 
 /** An ext4 with a journal, in a file. */
 export function ext4Disk(t: Pick<TestContext, 'after'>, mebibytes: number, ...mkfs: string[]): Disk {
-  const home = tempDir(t, 'tspull-disk-');
-  const [image, path] = [join(home, 'image'), join(home, 'mnt')];
+  const path = mountedDir(t, 'tspull-mount-');
+  const image = join(tempDir(t, 'tspull-disk-'), 'image');
   writeFileSync(image, '');
   truncateSync(image, mebibytes * 1024 * 1024);
-  mkdirSync(path);
   mustRun('mkfs.ext4', '-q', '-F', ...mkfs, image);
   const mount = () => mustRun('mount', '-o', 'loop', image, path);
   mount();
-  t.after(() => unmount(path));
   return {
     path,
     remount: (options) => mustRun('mount', '-o', `remount,${options}`, path),
