@@ -190,3 +190,16 @@ test('a cancelled pull ends soon and leaves nothing', { skip }, async (t) => {
   assert.ok(performance.now() - started < 5000);
   checkStore(root);
 });
+
+test('an image for another platform is refused when one was asked for, else told', { skip }, async (t) => {
+  const root = join(tempDir(t), 'root');
+  const { name } = await serveImage(t, { layers, platform: { os: 'linux', architecture: 's390x' } });
+  await assert.rejects(pull(name, { root, platform: 'linux/amd64' }), {
+    code: 'E_PLATFORM',
+    message: /was found but does not match the specified platform: wanted linux\/amd64, actual: linux\/s390x/,
+  });
+  const warnings: string[] = [];
+  await pull(name, { root, onEvent: (event) => event.type === 'warning' && warnings.push(event.message) });
+  assert.match(warnings.join(), /for linux\/s390x/);
+  assert.equal((await pull(name, { root, platform: 'linux/s390x' })).upToDate, true);
+});
