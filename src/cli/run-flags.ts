@@ -61,6 +61,7 @@ export const runFlags: readonly Flag[] = [
   value('ulimit', 'ulimit', 'Ulimit options'),
   value('user', 'string', 'Username or UID (format: <name|uid>[:<group|gid>])', 'u'),
   value('uts', 'string', 'UTS namespace to use (host)'),
+  on('version', 'Show the version'),
   value('volume', 'list', 'Bind mount a directory or file', 'v'),
   value('workdir', 'string', 'Working directory inside the container', 'w'),
 ];

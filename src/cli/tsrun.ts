@@ -3,6 +3,7 @@ import { writeSync } from 'node:fs';
 import { KnownError } from '../../store/errors.js';
 import { defaultRoot, openForWriting } from '../../store/store.js';
 import { run } from '../run/run.js';
+import { explainError } from './explain-error.js';
 import { type ParsedFlags, parseFlags } from './run-flag-parser.js';
 import { runFlags, runHelp } from './run-flags.js';
 import { imageToRun, pullPolicy } from './run-image.js';
@@ -15,6 +16,11 @@ async function main(args: readonly string[]): Promise<number> {
   const flags = parseFlags(runFlags, args);
   if (flags.has('help')) {
     process.stdout.write(runHelp());
+    return 0;
+  }
+  if (flags.has('version')) {
+    const { packageVersion } = await import('./version.js');
+    process.stdout.write(`tsrun version ${packageVersion()}\n`);
     return 0;
   }
   const [name, ...command] = flags.rest;
@@ -46,16 +52,12 @@ function say(text: string): void {
 }
 
 function explain(error: unknown): number {
-  if (!(error instanceof KnownError)) {
-    say(`tsrun: ${error instanceof Error ? error.stack : String(error)}\nThis is a bug in tspull, please report it.\n`);
-    return FAILED;
-  }
-  const hint = error.hint === undefined ? '' : `\n  ${error.hint}`;
-  say(`tsrun: ${error.message}${hint}\n\nRun 'tsrun --help' for more information\n`);
-  return error.exitCode ?? FAILED;
+  const advice =
+    error instanceof KnownError && error.code === 'E_USAGE' ? "\n\nRun 'tsrun --help' for more information" : '';
+  say(`${explainError('tsrun', error)}${advice}\n`);
+  return error instanceof KnownError ? (error.exitCode ?? FAILED) : FAILED;
 }
 
-// No await at the top level: it would keep this from being bundled as CommonJS, which starts faster.
 main(process.argv.slice(2)).then(
   (code) => {
     process.exitCode = code;
