@@ -106,7 +106,7 @@ function ulimitFlag(text: string): Ulimit {
 function deviceFlag(text: string): DeviceRequest {
   const [source = '', second, third] = text.split(':');
   const isMode = (part: string | undefined): part is string => part !== undefined && /^[rwm]{1,3}$/.test(part);
-  if (third !== undefined && !isMode(third)) throw usage(`invalid device mode: ${printable(third)}`);
+  if (third !== undefined && !isMode(third)) throw usage(`bad mode specified: ${printable(third)}`);
   const target = second === undefined || isMode(second) ? source : second;
   if (!target.startsWith('/dev/') || target.split('/').includes('..'))
     throw usage(`invalid device path "${printable(target)}": devices are made below /dev`);

@@ -73,9 +73,9 @@ const table: [args: string[], status: number, stdout: string | RegExp, stderr?: 
   [['--add-host', 'db:10.1.2.3', 'bb', 'tail', '-n', '1', '/etc/hosts'], 0, '10.1.2.3\tdb\n'],
   [['--dns', '9.9.9.9', 'bb', 'grep', 'nameserver', '/etc/resolv.conf'], 0, 'nameserver 9.9.9.9\n'],
   [
-    ['--read-only', 'bb', 'sh', '-c', 'touch /x || echo ro; touch /dev/shm/x /etc/hosts && echo rw'],
+    ['--read-only', 'bb', 'sh', '-c', 'touch /x || echo ro; touch /etc/hosts || echo ro; touch /dev/shm/x && echo rw'],
     0,
-    'ro\nrw\n',
+    'ro\nro\nrw\n',
     'Read-only',
   ],
   [

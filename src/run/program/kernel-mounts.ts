@@ -14,6 +14,7 @@ import {
   MS_RDONLY,
   MS_REC,
   MS_REMOUNT,
+  MS_STRICTATIME,
 } from '../../../store/linux/flags.js';
 import type { CgroupView } from '../cgroup/container-cgroup.js';
 import type { Program } from '../stage2/program.js';
@@ -36,7 +37,7 @@ function mount(program: Program, type: string, path: string, flags: number, opti
 
 export function addKernelMounts(program: Program, plan: MountPlan): void {
   mount(program, 'proc', '/proc', STRICT);
-  mount(program, 'tmpfs', '/dev', MS_NOSUID, 'mode=755,size=65536k');
+  mount(program, 'tmpfs', '/dev', MS_NOSUID | MS_STRICTATIME, 'mode=755,size=65536k');
   for (const name of ['pts', 'shm', 'mqueue']) program.call('mkdirat', [AT_FDCWD, `/dev/${name}`, 0o755]);
   if (plan.devpts === undefined)
     mount(program, 'devpts', '/dev/pts', MS_NOSUID | MS_NOEXEC, 'newinstance,ptmxmode=0666,mode=0620,gid=5');

@@ -1,5 +1,5 @@
 /** Starts a container whose layers and cgroups exist, and waits for its end. */
-import { closeSync } from 'node:fs';
+import { closeSync, existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { KnownError } from '../../../store/errors.js';
 import { changeMount, cloneMount } from '../../../store/linux/mount.js';
@@ -94,7 +94,7 @@ function prepare(
     return handed.add(fd);
   };
   const root = handed.add(rootfs);
-  const volumes = prepareVolumes(rootfs, [...ownFiles(files, spec.mounts), ...spec.mounts]);
+  const volumes = prepareVolumes(rootfs, [...ownFiles(files, spec), ...spec.mounts]);
   if (spec.readonly) changeMount(rootfs, { set: MOUNT_ATTR_RDONLY });
   const plan: StartPlan = {
     rootfs: root,
@@ -104,7 +104,8 @@ function prepare(
       cgroup: cgroup.view,
       devpts: terminal === undefined ? undefined : handed.add(terminal.pty.devpts),
       shm: spec.own.ipc ? undefined : own(cloneMount('/dev/shm')),
-      mqueue: spec.own.ipc ? undefined : own(cloneMount('/dev/mqueue')),
+      // Where the host has none mounted, a new one shows the same queues: they belong to the namespace.
+      mqueue: spec.own.ipc || !existsSync('/dev/mqueue') ? undefined : own(cloneMount('/dev/mqueue')),
     },
     attachments: volumes.map(({ mount, target, make }) => ({ fd: own(mount), target, make })),
     privileges: {
@@ -129,8 +130,8 @@ function environmentOf(spec: ContainerSpec, { home }: Identity): string[] {
   return variable(spec.env, 'HOME') === undefined ? [...spec.env, `HOME=${home}`] : spec.env;
 }
 
-/** The three files that tsrun writes for a container, where the caller does not mount something else. */
-function ownFiles(files: ContainerFiles, mounts: readonly MountRequest[]): MountRequest[] {
+/** The three files that tsrun writes for a container, where the caller does not mount something else. As read-only as the root. */
+function ownFiles(files: ContainerFiles, { mounts, readonly }: ContainerSpec): MountRequest[] {
   const own = [
     ['/etc/resolv.conf', files.resolvConf],
     ['/etc/hostname', files.hostname],
@@ -138,7 +139,7 @@ function ownFiles(files: ContainerFiles, mounts: readonly MountRequest[]): Mount
   ] as const;
   return own
     .filter(([target]) => !mounts.some((mount) => mount.target === target))
-    .map(([target, source]) => ({ type: 'bind', source, target }));
+    .map(([target, source]) => ({ type: 'bind', source, target, readonly }));
 }
 
 function exitOf({ child }: Stage2Process): Promise<number> {
