@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findHierarchies } from '../../src/run/cgroup/hierarchies.js';
+import { hostMounts } from '../support/host-mounts.js';
 import { addImage, busybox, layerRoot } from '../support/layer-root.js';
-import { ourMounts } from '../support/mounts.js';
 import { missing } from '../support/needs.js';
 import { tsrun, tsrunAsync } from '../support/tsrun.js';
 
@@ -41,19 +41,27 @@ function processesWith(word: string): string[] {
   });
 }
 
+async function until(isTrue: () => boolean): Promise<void> {
+  for (const end = Date.now() + 30_000; !isTrue(); await sleep(5)) assert.ok(Date.now() < end, 'waited in vain');
+}
+
 test('SIGKILL at random moments leaves no mount, no process, and nothing after the next run', { skip }, async () => {
+  const before = hostMounts();
   const word = `8${process.pid}`;
   const seen = new Set<string>();
   for (let round = 0; round < 16; round++) {
     const child = tsrunAsync(root, ['--rm', ...(round % 2 ? ['--init'] : []), 'bb', 'sleep', word]);
-    await sleep(60 + 30 * round);
+    // From the first instants to a running command, on a fast machine as on a busy one.
+    await sleep(60 + (round % 4) * 40);
+    if (round % 2) await until(() => processesWith(`sleep\0${word}`).length > 0);
+    if (round % 4 === 2) await until(() => containers().length > 0);
     child.kill('SIGKILL');
     for (const id of containers()) seen.add(id);
     await child.ended;
   }
   for (let tries = 0; processesWith(`sleep\0${word}`).length > 0 && tries < 100; tries++) await sleep(20);
   assert.deepEqual(processesWith(`sleep\0${word}`), []);
-  assert.deepEqual(ourMounts(root), []);
+  assert.equal(hostMounts(), before);
   assert.ok(seen.size > 0, 'some were killed while they ran');
   assert.equal(tsrun(root, ['--rm', 'bb', 'true']).status, 0);
   assert.deepEqual(
@@ -88,13 +96,14 @@ test('signals are handed on, and the status is that of the command', { skip }, a
     ['SIGKILL', null],
   ] as const) {
     const child = tsrunAsync(root, ['--rm', '--name', `sig${signal}`, 'bb', 'sh', '-c', script]);
-    await sleep(700);
+    await until(() => child.output().includes('up'));
     child.kill(signal);
     const outcome = await child.ended;
     if (status !== null) assert.deepEqual([outcome.status, outcome.stdout], [status, 'up\nterm\n']);
   }
-  const child = tsrunAsync(root, ['--rm', '--init', 'bb', 'sleep', '30']);
-  await sleep(700);
+  const word = `7${process.pid}`;
+  const child = tsrunAsync(root, ['--rm', '--init', 'bb', 'sleep', word]);
+  await until(() => processesWith(`sleep\0${word}`).length > 0);
   child.kill('SIGINT');
   assert.equal((await child.ended).status, 130);
 });

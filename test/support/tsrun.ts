@@ -43,7 +43,7 @@ export function tsrun(root: string, args: readonly string[], options: TsrunOptio
 export function tsrunAsync(
   root: string,
   args: readonly string[],
-): { pid: number; kill: (signal: NodeJS.Signals) => void; ended: Promise<Outcome> } {
+): { pid: number; kill: (signal: NodeJS.Signals) => void; output: () => string; ended: Promise<Outcome> } {
   const child = spawn(process.execPath, [program, ...args], {
     env: environment(root),
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -62,5 +62,5 @@ export function tsrunAsync(
       resolve({ status, stdout: texts[0] ?? '', stderr: texts[1] ?? '' });
     });
   });
-  return { pid: child.pid ?? 0, kill: (signal) => child.kill(signal), ended };
+  return { pid: child.pid ?? 0, kill: (signal) => child.kill(signal), output: () => texts[0] ?? '', ended };
 }
