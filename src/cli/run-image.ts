@@ -32,7 +32,7 @@ export async function imageToRun(wish: ImageWish): Promise<RunImage> {
   const local = policy === 'always' ? undefined : findImage(root, name, wanted);
   const image = local === undefined ? undefined : readRunImage(root, local, name);
   if (image !== undefined) return image;
-  if (policy === 'never') throw new KnownError('E_NO_IMAGE', `No such image: ${printable(name)}`, { exitCode: 125 });
+  if (policy === 'never') throw absent(wish);
   const pulled = readRunImage(root, await fetchImage(wish), name);
   if (pulled === undefined) throw new KnownError('E_STORE', `the image ${printable(name)} vanished after its pull`);
   return pulled;
@@ -51,6 +51,17 @@ function findImage(root: string, name: string, wanted: Platform | undefined): Im
       exitCode: 125,
     });
   return found;
+}
+
+/** Says so when the image is here for another platform. */
+function absent({ root, name, platform }: ImageWish): KnownError {
+  const other = platform === undefined ? undefined : findImage(root, name, undefined);
+  const document = other === undefined ? undefined : openImageDb(root).get(other)?.document;
+  const message =
+    document === undefined
+      ? `No such image: ${printable(name)}`
+      : `image with reference ${printable(name)} was found but does not match the specified platform: wanted ${printable(platform ?? '')}, actual: ${printable(`${document['os']}/${document['architecture']}`)}`;
+  return new KnownError('E_NO_IMAGE', message, { exitCode: 125 });
 }
 
 async function fetchImage({ root, name, pull: policy, platform, quiet }: ImageWish): Promise<ImageId> {
