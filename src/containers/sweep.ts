@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { isErrno } from '../../store/errors.js';
 import { removeLockFile, tryAcquire } from '../../store/fs/lock.js';
+import { removeTree } from '../../store/fs/remove-tree.js';
 import { killProcesses, removeCgroups } from './cgroup-folders.js';
 import { containerFiles, liveDir } from './container-files.js';
 import { releaseNamesOf } from './container-name.js';
@@ -17,8 +18,11 @@ export function sweepDeadContainers(root: string): void {
     using lock = tryAcquire(path, 'exclusive');
     if (lock === undefined) continue;
     const record = readRecord(root, id);
-    if (record === undefined) releaseNamesOf(root, id);
-    else bury(root, record);
+    if (record === undefined) {
+      // Killed before its record was written: nothing else of it exists.
+      releaseNamesOf(root, id);
+      removeTree(containerFiles(root, id).dir);
+    } else bury(root, record);
     removeLockFile(path);
   }
 }

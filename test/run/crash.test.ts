@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findHierarchies } from '../../src/run/cgroup/hierarchies.js';
+import { isErrno } from '../../store/errors.js';
 import { hostMounts } from '../support/host-mounts.js';
 import { addImage, busybox, layerRoot } from '../support/layer-root.js';
 import { missing } from '../support/needs.js';
@@ -41,6 +42,18 @@ function processesWith(word: string): string[] {
   });
 }
 
+/** Whether a container's own `sleep` runs; the program's command line has the word, too. */
+function isRunning(word: string): boolean {
+  return processesWith(`sleep\0${word}`).some((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'latin1') === `sleep\0${word}\0`;
+    } catch (error) {
+      if (isErrno(error, 'ENOENT', 'ESRCH')) return false;
+      throw error;
+    }
+  });
+}
+
 async function until(isTrue: () => boolean): Promise<void> {
   for (const end = Date.now() + 30_000; !isTrue(); await sleep(5)) assert.ok(Date.now() < end, 'waited in vain');
 }
@@ -53,7 +66,7 @@ test('SIGKILL at random moments leaves no mount, no process, and nothing after t
     const child = tsrunAsync(root, ['--rm', ...(round % 2 ? ['--init'] : []), 'bb', 'sleep', word]);
     // From the first instants to a running command, on a fast machine as on a busy one.
     await sleep(60 + (round % 4) * 40);
-    if (round % 2) await until(() => processesWith(`sleep\0${word}`).length > 0);
+    if (round % 2) await until(() => isRunning(word));
     if (round % 4 === 2) await until(() => containers().length > 0);
     child.kill('SIGKILL');
     for (const id of containers()) seen.add(id);
@@ -103,7 +116,7 @@ test('signals are handed on, and the status is that of the command', { skip }, a
   }
   const word = `7${process.pid}`;
   const child = tsrunAsync(root, ['--rm', '--init', 'bb', 'sleep', word]);
-  await until(() => processesWith(`sleep\0${word}`).length > 0);
+  await until(() => isRunning(word));
   child.kill('SIGINT');
   assert.equal((await child.ended).status, 130);
 });
