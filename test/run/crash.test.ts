@@ -1,6 +1,6 @@
 /** The program is killed at any moment, or many of them run at once: nothing is left behind. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -66,18 +66,23 @@ test('SIGKILL at random moments leaves no mount, no process, and nothing after t
 
 test('a killed container without --rm is kept as exited, 137', { skip }, async () => {
   const child = tsrunAsync(root, ['--name', 'victim', 'bb', 'sh', '-c', 'echo up; sleep 60']);
-  while (
-    containers().length === 0 ||
-    !/running/.test(readFileSync(join(root, 'tspull', 'containers', containers()[0] ?? '', 'record.json'), 'utf8'))
-  )
-    await sleep(20);
-  await sleep(300);
+  await child.printed('up');
   child.kill('SIGKILL');
   await child.ended;
   assert.equal(tsrun(root, ['--rm', 'bb', 'true']).status, 0);
   const [id = ''] = containers();
   const record = JSON.parse(readFileSync(join(root, 'tspull', 'containers', id, 'record.json'), 'utf8'));
   assert.deepEqual([record.name, record.state, record.exitCode], ['victim', 'exited', 137]);
+  assert.deepEqual(list('tspull', 'live'), []);
+});
+
+test('a folder without a record, from a death at the very beginning, is swept', { skip }, () => {
+  const id = 'ab'.repeat(32);
+  mkdirSync(join(root, 'tspull', 'containers', id));
+  writeFileSync(join(root, 'tspull', 'live', id), '');
+  symlinkSync(id, join(root, 'tspull', 'names', 'early'));
+  assert.equal(tsrun(root, ['--rm', '--name', 'early', 'bb', 'true']).status, 0);
+  assert.ok(!containers().includes(id));
   assert.deepEqual(list('tspull', 'live'), []);
 });
 
@@ -88,13 +93,13 @@ test('signals are handed on, and the status is that of the command', { skip }, a
     ['SIGKILL', null],
   ] as const) {
     const child = tsrunAsync(root, ['--rm', '--name', `sig${signal}`, 'bb', 'sh', '-c', script]);
-    await sleep(700);
+    await child.printed('up');
     child.kill(signal);
     const outcome = await child.ended;
     if (status !== null) assert.deepEqual([outcome.status, outcome.stdout], [status, 'up\nterm\n']);
   }
-  const child = tsrunAsync(root, ['--rm', '--init', 'bb', 'sleep', '30']);
-  await sleep(700);
+  const child = tsrunAsync(root, ['--rm', '--init', 'bb', 'sh', '-c', 'echo up; exec sleep 30']);
+  await child.printed('up');
   child.kill('SIGINT');
   assert.equal((await child.ended).status, 130);
 });
