@@ -18,13 +18,16 @@ export function sweepDeadContainers(root: string): void {
     using lock = tryAcquire(path, 'exclusive');
     if (lock === undefined) continue;
     const record = readRecord(root, id);
-    if (record === undefined) {
-      // Killed before its record was written: nothing else of it exists.
-      releaseNamesOf(root, id);
-      removeTree(containerFiles(root, id).dir);
-    } else bury(root, record);
+    if (record === undefined) removeUnrecorded(root, id);
+    else bury(root, record);
     removeLockFile(path);
   }
+}
+
+/** Its process died before the record was written, or while all the rest was gone already: no layer or cgroup exists. */
+function removeUnrecorded(root: string, id: string): void {
+  releaseNamesOf(root, id);
+  removeTree(containerFiles(root, id).dir);
 }
 
 function bury(root: string, record: ContainerRecord): void {
