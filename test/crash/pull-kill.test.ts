@@ -1,0 +1,133 @@
+/** `tspull` killed at any instant: the image is complete or absent, and the next pull makes all well. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { pull } from '../../src/pull/pull.js';
+import { listLayers } from '../../store/layers/layer-db.js';
+import { bundledProgram, cli } from '../support/cli.js';
+import { layerTree } from '../support/layer-compare.js';
+import { missing } from '../support/needs.js';
+import { serveImage } from '../support/serve.js';
+import { checkStore } from '../support/store-state.js';
+import { dir, file, hardlink, symlink, tar } from '../support/tar-builder.js';
+import { tempDir } from '../support/temp.js';
+import { countCalls, runKilledAt, type Victim } from './kill-sweep.js';
+import { temporaryFiles } from './leftovers.js';
+
+/** Kill at each call, not at some of them. */
+const ALL = process.env['TSPULL_TEST_EVERY_CALL'] === '1';
+const POINTS = 56;
+
+const layers = [
+  tar(dir('bin'), file('bin/sh', 'shell'), symlink('bin/a', 'sh'), dir('etc', { mode: 0o711 }), file('etc/a', 'a')),
+  tar(file('etc/.wh.a', ''), file('etc/b', 'b', { mode: 0o4755, uid: 7 }), hardlink('etc/c', 'etc/b')),
+  tar(dir('d'), file('d/.wh..wh..opq', ''), file('d/x', '', { content: Buffer.alloc(200_000, 'x') })),
+  tar(file('last', 'z', { pax: { 'SCHILY.xattr.user.a': 'b' } })),
+];
+
+/** Every instant between 1 and `count`, or as many as there is time for, the last ones among them. */
+function points(count: number): number[] {
+  const stride = ALL ? 1 : Math.max(1, Math.floor(count / POINTS));
+  return Array.from({ length: Math.ceil(count / stride) }, (_, at) => count - at * stride);
+}
+
+async function inPairs<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const queue = [...items];
+  const worker = async () => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
+  };
+  await Promise.all([worker(), worker()]);
+}
+
+test('the harness finds a program that makes names before contents', { skip: missing('root', 'strace') }, async (t) => {
+  const folder = tempDir(t);
+  // Plain files only: cpSync copies no devices.
+  const { name } = await serveImage(t, { layers: layers.slice(3) });
+  const good = join(folder, 'good');
+  await pull(name, { root: good });
+  const script = join(folder, 'wrong.mjs');
+  const copy = "import {cpSync} from 'node:fs'; const [,, from, to] = process.argv;\n";
+  const part = (path: string) =>
+    `cpSync(from + '/${path}', to + '/${path}', {recursive: true, verbatimSymlinks: true});\n`;
+  const parts = [
+    'image/overlay2/repositories.json',
+    'image/overlay2/imagedb',
+    'image/overlay2/layerdb',
+    'overlay2',
+    'tspull',
+  ];
+  writeFileSync(script, copy + parts.map(part).join(''));
+  const copyTo = (root: string): Victim => ({ command: [process.execPath, script, good, root] });
+  const count = await countCalls(copyTo(join(folder, 'whole')), folder);
+  checkStore(join(folder, 'whole'), { leftovers: true });
+  const broken: number[] = [];
+  await inPairs([0.3, 0.4, 0.5, 0.6, 0.7, 0.8], async (part) => {
+    const n = Math.round(count * part);
+    const root = join(folder, `wrong-${n}`);
+    await runKilledAt(copyTo(root), n);
+    try {
+      checkStore(root, { leftovers: true });
+    } catch {
+      broken.push(n);
+    }
+  });
+  assert.ok(broken.length >= 3, `only ${broken.length} of 6 kills were seen`);
+});
+
+test('killed at any call that changes the disk', { skip: missing('root', 'strace') }, async (t) => {
+  const since = Date.now();
+  const folder = tempDir(t);
+  const { name } = await serveImage(t, { layers });
+  const clean = join(folder, 'clean');
+  const pullTo = (root: string): Victim => ({
+    command: [process.execPath, bundledProgram('tspull'), '--root', root, '-q', name],
+  });
+  const count = await countCalls(pullTo(clean), folder);
+  checkStore(clean);
+  assert.ok(count > 100, `only ${count} calls`);
+  const trees = new Map(listLayers(clean).map((chainId) => [chainId, layerTree(clean, chainId, since)]));
+  assert.equal(trees.size, 4);
+  let visible = 0;
+  await inPairs(points(count), async (n) => {
+    const root = join(folder, `at-${n}`);
+    const at = `killed at call ${n} of ${count}`;
+    await runKilledAt(pullTo(root), n);
+    checkStore(root, { leftovers: true });
+    if (existsSync(join(root, 'image/overlay2/repositories.json'))) visible++;
+    await pull(name, { root });
+    // A writer sweeps what it finds at its start; an up-to-date pull is none.
+    await cli('tsimage', root, ['tag', name, 'swept:1']);
+    checkStore(root);
+    assert.deepEqual(temporaryFiles(root), [], at);
+    assert.deepEqual(listLayers(root).sort(), [...trees.keys()].sort(), at);
+    for (const [chainId, tree] of trees) assert.deepEqual(layerTree(root, chainId, since), tree, at);
+  });
+  assert.ok(visible > 0, 'no kill came after the image was recorded');
+});
+
+test('killed at any time while worker threads unpack', { skip: missing('root') }, async (t) => {
+  const folder = tempDir(t);
+  const big = (seed: string) => tar(file(seed, '', { content: randomBytes(1_500_000) }), file(`${seed}.small`, seed));
+  const { name } = await serveImage(t, { layers: [big('a'), big('b'), big('c')], compression: 'none' });
+  const started = performance.now();
+  assert.equal((await cli('tspull', join(folder, 'clean'), ['-q', name])).status, 0);
+  const whole = performance.now() - started;
+  for (let round = 0; round < 16; round++) {
+    const root = join(folder, `round-${round}`);
+    const child = spawn(process.execPath, [bundledProgram('tspull'), '--root', root, '-q', name], { stdio: 'ignore' });
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    await delay(whole * (0.2 + 0.8 * (round / 16)));
+    child.kill('SIGKILL');
+    await ended;
+    if (!existsSync(root)) continue;
+    checkStore(root, { leftovers: true });
+    await pull(name, { root });
+    await cli('tsimage', root, ['tag', name, 'swept:1']);
+    checkStore(root);
+    assert.deepEqual(temporaryFiles(root), []);
+  }
+});
