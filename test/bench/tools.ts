@@ -40,7 +40,7 @@ const shell = (text: string): Command => ['/bin/sh', '-ec', text];
 
 function ours({ folder, image }: Place): Tool {
   const root = join(folder, 'tspull');
-  const program = (name: string) => join(repository, 'dist', `${name}.js`);
+  const program = (name: string) => join(repository, 'dist', `${name}.cjs`);
   return {
     name: 'tspull',
     version: versionOf(process.execPath, program('tspull'), '--version'),
