@@ -1,6 +1,6 @@
 /**
- * Kills a program at its n-th call that changes a file system, for any n. strace delivers the signal when the call begins, so the
- * call itself is never made. Calls are counted for each thread, so the program should do its work on one.
+ * Kills a program at any of its calls that change a file system. strace delivers the signal when the call begins, so the call
+ * itself is never made.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,27 +18,38 @@ export interface Victim {
 }
 
 function strace({ command, env }: Victim, options: readonly string[], output: string) {
-  const args = ['-f', '-qq', '--seccomp-bpf', '-e', `trace=${calls}`, ...options, '-o', output, ...command];
+  // Not with --seccomp-bpf: strace 6.1 then delivers no signal.
+  const args = ['-f', '-qq', '-e', `trace=${calls}`, ...options, '-o', output, ...command];
   return run('strace', args, { env: { ...process.env, ...env, UV_THREADPOOL_SIZE: '1' } });
 }
 
-/** Runs it to its end; how many calls its busiest thread makes. */
-export async function countCalls(victim: Victim, folder: string): Promise<number> {
+/** An instant in a program's life: its `nth` call of this kind, counted for each thread by itself, as strace does. */
+export interface Instant {
+  call: string;
+  nth: number;
+}
+
+/** Runs the program to its end; the instants it had, in order. */
+export async function listInstants(victim: Victim, folder: string): Promise<Instant[]> {
   const log = join(folder, 'calls');
   const { status, stderr } = await strace(victim, [], log);
   if (status !== 0) throw new Error(`the program failed by itself: ${stderr}`);
-  const threads = new Map<string, number>();
+  const counts = new Map<string, number>();
+  const instants = new Map<string, Instant>();
   for (const line of readFileSync(log, 'latin1').split('\n')) {
-    const [thread = ''] = line.split(' ');
-    // What strace shows in two parts, because another thread came between, is one call.
-    if (/^\d+ +\w+\(/.test(line)) threads.set(thread, (threads.get(thread) ?? 0) + 1);
+    // What strace shows in two parts, because another thread came between, is one call: the second has no "(" here.
+    const [, thread = '', call = ''] = /^(\d+) +(\w+)\(/.exec(line) ?? [];
+    if (call === '') continue;
+    const nth = (counts.get(`${thread} ${call}`) ?? 0) + 1;
+    counts.set(`${thread} ${call}`, nth);
+    instants.set(`${call} ${nth}`, { call, nth });
   }
-  return Math.max(...threads.values());
+  return [...instants.values()];
 }
 
-/** Runs it and kills it; false when it made fewer calls and ended by itself. */
-export async function runKilledAt(victim: Victim, n: number): Promise<boolean> {
-  const { status, stderr } = await strace(victim, ['-e', `inject=${calls}:signal=KILL:when=${n}`], '/dev/null');
+/** Runs it and kills it; false when it did not come to that instant and ended by itself. */
+export async function runKilledAt(victim: Victim, { call, nth }: Instant): Promise<boolean> {
+  const { status, stderr } = await strace(victim, ['-e', `inject=${call}:signal=KILL:when=${nth}`], '/dev/null');
   // strace ends in the same way as the program.
   if (status === null) return true;
   if (status === 0) return false;

@@ -15,7 +15,7 @@ import { serveImage } from '../support/serve.js';
 import { checkStore } from '../support/store-state.js';
 import { dir, file, hardlink, symlink, tar } from '../support/tar-builder.js';
 import { tempDir } from '../support/temp.js';
-import { countCalls, runKilledAt, type Victim } from './kill-sweep.js';
+import { type Instant, listInstants, runKilledAt, type Victim } from './kill-sweep.js';
 import { temporaryFiles } from './leftovers.js';
 
 /** Kill at each call, not at some of them. */
@@ -29,10 +29,13 @@ const layers = [
   tar(file('last', 'z', { pax: { 'SCHILY.xattr.user.a': 'b' } })),
 ];
 
-/** Every instant between 1 and `count`, or as many as there is time for, the last ones among them. */
-function points(count: number): number[] {
-  const stride = ALL ? 1 : Math.max(1, Math.floor(count / POINTS));
-  return Array.from({ length: Math.ceil(count / stride) }, (_, at) => count - at * stride);
+/** All instants, or as many as there is time for, the last one among them. */
+function some(instants: readonly Instant[], most: number): Instant[] {
+  const stride = ALL ? 1 : Math.max(1, instants.length / most);
+  const picked = Array.from({ length: Math.floor(instants.length / stride) }, (_, at) =>
+    instants.at(-1 - Math.floor(at * stride)),
+  );
+  return picked.filter((instant) => instant !== undefined);
 }
 
 async function inPairs<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
@@ -62,20 +65,20 @@ test('the harness finds a program that makes names before contents', { skip: mis
   ];
   writeFileSync(script, copy + parts.map(part).join(''));
   const copyTo = (root: string): Victim => ({ command: [process.execPath, script, good, root] });
-  const count = await countCalls(copyTo(join(folder, 'whole')), folder);
+  const instants = await listInstants(copyTo(join(folder, 'whole')), folder);
   checkStore(join(folder, 'whole'), { leftovers: true });
-  const broken: number[] = [];
-  await inPairs([0.3, 0.4, 0.5, 0.6, 0.7, 0.8], async (part) => {
-    const n = Math.round(count * part);
-    const root = join(folder, `wrong-${n}`);
-    await runKilledAt(copyTo(root), n);
+  const broken: Instant[] = [];
+  await inPairs(some(instants, 20), async (instant) => {
+    const root = join(folder, `wrong-${instant.call}-${instant.nth}`);
+    await runKilledAt(copyTo(root), instant);
     try {
       checkStore(root, { leftovers: true });
-    } catch {
-      broken.push(n);
+    } catch (error) {
+      assert.ok(error instanceof Error);
+      broken.push(instant);
     }
   });
-  assert.ok(broken.length >= 3, `only ${broken.length} of 6 kills were seen`);
+  assert.ok(broken.length >= 8, `only ${broken.length} of 20 kills were seen`);
 });
 
 test('killed at any call that changes the disk', { skip: missing('root', 'strace') }, async (t) => {
@@ -86,16 +89,18 @@ test('killed at any call that changes the disk', { skip: missing('root', 'strace
   const pullTo = (root: string): Victim => ({
     command: [process.execPath, bundledProgram('tspull'), '--root', root, '-q', name],
   });
-  const count = await countCalls(pullTo(clean), folder);
+  const instants = await listInstants(pullTo(clean), folder);
   checkStore(clean);
-  assert.ok(count > 100, `only ${count} calls`);
+  assert.ok(instants.length > 100, `only ${instants.length} calls`);
   const trees = new Map(listLayers(clean).map((chainId) => [chainId, layerTree(clean, chainId, since)]));
   assert.equal(trees.size, 4);
   let visible = 0;
-  await inPairs(points(count), async (n) => {
-    const root = join(folder, `at-${n}`);
-    const at = `killed at call ${n} of ${count}`;
-    await runKilledAt(pullTo(root), n);
+  let killed = 0;
+  const chosen = some(instants, POINTS);
+  await inPairs(chosen, async (instant) => {
+    const at = `killed at ${instant.call} ${instant.nth}`;
+    const root = join(folder, `${instant.call}-${instant.nth}`);
+    if (await runKilledAt(pullTo(root), instant)) killed++;
     checkStore(root, { leftovers: true });
     if (existsSync(join(root, 'image/overlay2/repositories.json'))) visible++;
     await pull(name, { root });
@@ -106,6 +111,7 @@ test('killed at any call that changes the disk', { skip: missing('root', 'strace
     assert.deepEqual(listLayers(root).sort(), [...trees.keys()].sort(), at);
     for (const [chainId, tree] of trees) assert.deepEqual(layerTree(root, chainId, since), tree, at);
   });
+  assert.ok(killed > chosen.length * 0.8, `only ${killed} runs were killed`);
   assert.ok(visible > 0, 'no kill came after the image was recorded');
 });
 
