@@ -7,6 +7,7 @@ import { defaultRoot, openForReading, openForWriting } from '../../store/store.j
 import { containerFiles, makeContainerFolders } from '../containers/container-files.js';
 import type { ContainerRecord } from '../containers/container-record.js';
 import { findContainer, listContainers } from '../containers/list-containers.js';
+import { releaseImageLayers } from '../containers/release-image.js';
 import { removeContainer } from '../containers/remove-container.js';
 import { sweepDeadContainers } from '../containers/sweep.js';
 import { humanDuration, shortId } from '../images/human.js';
@@ -102,6 +103,7 @@ async function remove(names: string[], { root }: Flags, context: CliContext): Pr
       using lock = tryAcquire(containerFiles(store.root, record.id).live, 'exclusive');
       if (lock === undefined) throw stillRunning(record);
       removeContainer(store.root, record);
+      await releaseImageLayers(store.root, record);
       context.out(`${printable(name)}\n`);
     } catch (error) {
       context.report(error);

@@ -36,6 +36,7 @@ export function eventLine(event: PullEvent): string | undefined {
     const seconds = Math.max(1, Math.round(event.delayMs / 1000));
     return `${shortDigest(event.digest)}: Retrying in ${seconds} second${seconds === 1 ? '' : 's'} (${printable(event.reason, 200)})`;
   }
+  if (event.type === 'warning') return `WARNING: ${printable(event.message)}`;
   if (event.type !== 'done') return undefined;
   const status = event.upToDate ? 'Image is up to date' : 'Downloaded newer image';
   return `Digest: ${event.digest}\nStatus: ${status} for ${printable(event.reference)}`;

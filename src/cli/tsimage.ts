@@ -1,6 +1,6 @@
 import { runProgram } from './main.js';
 
-await runProgram('tsimage', async (context) => {
+void runProgram('tsimage', async (context) => {
   const { imageProgram } = await import('./image-commands.js');
   return imageProgram(context);
 });

@@ -1,6 +1,6 @@
 import { runProgram } from './main.js';
 
-await runProgram('tspull', async (context) => {
+void runProgram('tspull', async (context) => {
   const { pullProgram } = await import('./pull-command.js');
   return pullProgram(context);
 });

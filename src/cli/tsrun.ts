@@ -8,11 +8,16 @@ import { type ParsedFlags, parseFlags } from './run-flag-parser.js';
 import { runFlags, runHelp } from './run-flags.js';
 import { imageToRun, pullPolicy } from './run-image.js';
 import { optionsFromFlags } from './run-options-from-flags.js';
+import { packageVersion } from './version.js';
 
 /** Exit status of `docker run` when the container could not be started. */
 const FAILED = 125;
 
 async function main(args: readonly string[]): Promise<number> {
+  if (args.length === 1 && args[0] === '--version') {
+    process.stdout.write(`tsrun version ${packageVersion()}\n`);
+    return 0;
+  }
   const flags = parseFlags(runFlags, args);
   if (flags.has('help')) {
     process.stdout.write(runHelp());

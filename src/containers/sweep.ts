@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { isErrno } from '../../store/errors.js';
 import { removeLockFile, tryAcquire } from '../../store/fs/lock.js';
+import { removeTree } from '../../store/fs/remove-tree.js';
 import { killProcesses, removeCgroups } from './cgroup-folders.js';
 import { containerFiles, liveDir } from './container-files.js';
 import { releaseNamesOf } from './container-name.js';
@@ -17,10 +18,16 @@ export function sweepDeadContainers(root: string): void {
     using lock = tryAcquire(path, 'exclusive');
     if (lock === undefined) continue;
     const record = readRecord(root, id);
-    if (record === undefined) releaseNamesOf(root, id);
+    if (record === undefined) removeUnrecorded(root, id);
     else bury(root, record);
     removeLockFile(path);
   }
+}
+
+/** Its process died before the record was written, or while all the rest was gone already: no layer or cgroup exists. */
+function removeUnrecorded(root: string, id: string): void {
+  releaseNamesOf(root, id);
+  removeTree(containerFiles(root, id).dir);
 }
 
 function bury(root: string, record: ContainerRecord): void {

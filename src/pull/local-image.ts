@@ -5,7 +5,7 @@ import { lookUp, type Repositories } from '../../store/images/repositories.js';
 import { readRepositories } from '../../store/images/repositories-file.js';
 import { readChain } from '../../store/layers/layer-db.js';
 import { type Digest, type ImageId, isDigest } from '../../store/oci/digest.js';
-import { compatiblePlatforms, normalize, type Platform } from '../../store/oci/platform.js';
+import { fits, type Platform } from '../../store/oci/platform.js';
 import { familiarName, type Reference } from '../reference.js';
 
 export interface LocalImage {
@@ -45,16 +45,5 @@ function isComplete(root: string, image: ImageId, wanted: Platform | undefined):
 
 function isFor(document: Readonly<Record<string, unknown>>, wanted: Platform): boolean {
   const text = (key: string) => (typeof document[key] === 'string' ? document[key] : '');
-  const is = normalize({
-    os: text('os'),
-    architecture: text('architecture'),
-    variant: text('variant') || undefined,
-    osVersion: undefined,
-  });
-  const [exact] = compatiblePlatforms(wanted);
-  return (
-    is.os === exact?.os &&
-    is.architecture === exact.architecture &&
-    (wanted.variant === undefined || is.variant === exact.variant)
-  );
+  return fits(wanted, { os: text('os'), architecture: text('architecture'), variant: text('variant') || undefined });
 }

@@ -6,6 +6,8 @@ export type PullEvent =
   | { type: 'start'; reference: string }
   /** The manifest is known; `layers` from the lowest up. `digest` is the index's where there is one. */
   | { type: 'manifest'; reference: string; digest: Digest; image: ImageId; layers: { digest: Digest; size: number }[] }
+  /** Nothing that stops the pull, but worth knowing. */
+  | { type: 'warning'; message: string }
   | { type: 'layer'; index: number; digest: Digest; status: LayerStatus }
   /** At most ten times a second a layer. Bytes of the blob as it travels, and decoded. */
   | { type: 'progress'; index: number; digest: Digest; current: number; total: number; unpacked: number }

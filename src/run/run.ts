@@ -14,6 +14,7 @@ import { type ContainerFiles, containerFiles, makeContainerFolders } from '../co
 import { checkName, claimName, claimRandomName } from '../containers/container-name.js';
 import { type ContainerRecord, writeRecord } from '../containers/container-record.js';
 import { recordExit } from '../containers/record-exit.js';
+import { releaseImageLayers } from '../containers/release-image.js';
 import { removeContainer } from '../containers/remove-container.js';
 import { sweepDeadContainers } from '../containers/sweep.js';
 import { type ContainerCgroup, prepareCgroup } from './cgroup/container-cgroup.js';
@@ -106,7 +107,7 @@ async function runRecorded(request: RunRequest, spec: ContainerSpec, record: Con
     volatile: record.autoRemove,
   });
   const exitCode = await launch({ spec, rootfs, files, cgroup });
-  return finish(root, record, exitCode);
+  return await finish(root, record, exitCode);
 }
 
 /** The record is written before the first cgroup is made. */
@@ -134,9 +135,11 @@ function writeFiles(files: ContainerFiles, { files: texts }: ContainerSpec): voi
   writeFileSync(files.resolvConf, texts.resolvConf, { mode: 0o644 });
 }
 
-function finish(root: string, record: ContainerRecord, exitCode: number): RunResult {
+async function finish(root: string, record: ContainerRecord, exitCode: number): Promise<RunResult> {
   const oomKilled = wasOutOfMemory(record.cgroups);
-  if (record.autoRemove) removeContainer(root, record);
-  else recordExit(root, record, { exitCode, oomKilled });
+  if (record.autoRemove) {
+    removeContainer(root, record);
+    await releaseImageLayers(root, record);
+  } else recordExit(root, record, { exitCode, oomKilled });
   return { id: record.id, name: record.name, exitCode, oomKilled };
 }

@@ -119,6 +119,16 @@ export function compatiblePlatforms(wanted: Platform): Platform[] {
   return [best];
 }
 
+/** Whether what a config says of itself fits the platform; a config that leaves the variant out fits any. */
+export function fits(wanted: Platform, image: Pick<Platform, 'os' | 'architecture' | 'variant'>): boolean {
+  if (image.architecture === '') return true;
+  const offered = normalize({ ...image, os: image.os || 'linux', osVersion: undefined });
+  const [exact] = compatiblePlatforms(wanted);
+  if (image.variant === undefined && exact?.os === offered.os && exact.architecture === offered.architecture)
+    return true;
+  return compatiblePlatforms(wanted).some((candidate) => matches({ ...candidate, osVersion: undefined }, offered));
+}
+
 /**
  * The entry of an index for a platform: the closest match, then the first one; entries without a platform come last.
  *

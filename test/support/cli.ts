@@ -11,7 +11,7 @@ export function compiledProgram(name: Program): string {
 
 /** The bundled program, as it is published. */
 export function bundledProgram(name: Program): string {
-  return fileURLToPath(new URL(`../../../dist/${name}.js`, import.meta.url));
+  return fileURLToPath(new URL(`../../../dist/${name}.cjs`, import.meta.url));
 }
 
 /** Runs a program on a data root to its end; never rejects for a status other than 0. */

@@ -43,7 +43,13 @@ export function tsrun(root: string, args: readonly string[], options: TsrunOptio
 export function tsrunAsync(
   root: string,
   args: readonly string[],
-): { pid: number; kill: (signal: NodeJS.Signals) => void; ended: Promise<Outcome> } {
+): {
+  pid: number;
+  kill: (signal: NodeJS.Signals) => void;
+  ended: Promise<Outcome>;
+  /** Settles once standard output contains the text; fails when the program ends before. */
+  printed: (text: string) => Promise<void>;
+} {
   const child = spawn(process.execPath, [program, ...args], {
     env: environment(root),
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -62,5 +68,14 @@ export function tsrunAsync(
       resolve({ status, stdout: texts[0] ?? '', stderr: texts[1] ?? '' });
     });
   });
-  return { pid: child.pid ?? 0, kill: (signal) => child.kill(signal), ended };
+  const printed = (text: string): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        if (texts[0]?.includes(text)) resolve();
+      };
+      child.stdout.on('data', look);
+      look();
+      void ended.then(({ stderr }) => reject(new Error(`ended before it printed ${text}: ${stderr}`)));
+    });
+  return { pid: child.pid ?? 0, kill: (signal) => child.kill(signal), ended, printed };
 }

@@ -1,0 +1,46 @@
+/** The example of docs/library.md, as it stands there, against a registry on loopback. */
+import assert from 'node:assert/strict';
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { demoImage } from '../fixtures/demo-image/demo-image.js';
+import { hostTools } from '../fixtures/demo-image/host-tools.js';
+import { addImage, emptyContents } from '../fixtures/registry/contents.js';
+import { startRegistry } from '../fixtures/registry/registry.js';
+import { run } from './support/dockerd.js';
+import { missing } from './support/needs.js';
+import { repository } from './support/sources.js';
+import { tempDir } from './support/temp.js';
+
+test('the example of the library page', { skip: missing('root') }, async (t) => {
+  const page = readFileSync(join(repository, 'docs/library.md'), 'utf8');
+  const [, example = ''] = /^```js\n([\s\S]*?)^```$/m.exec(page) ?? [];
+  const folder = tempDir(t);
+  const installed = join(folder, 'node_modules/tspull');
+  mkdirSync(installed, { recursive: true });
+  cpSync(join(repository, 'dist'), join(installed, 'dist'), { recursive: true });
+  cpSync(join(repository, 'package.json'), join(installed, 'package.json'));
+  symlinkSync(join(repository, 'node_modules'), join(installed, 'node_modules'));
+  writeFileSync(join(folder, 'example.mjs'), example);
+
+  const contents = emptyContents();
+  addImage(contents, 'library/ubuntu', '16.04', await demoImage(hostTools()));
+  const registry = await startRegistry({ contents });
+  t.after(() => registry.close());
+  const name = `${registry.host}/library/ubuntu:16.04`;
+  const { status, stdout, stderr } = await run(process.execPath, ['example.mjs', name, join(folder, 'root')], {
+    cwd: folder,
+  });
+  assert.equal(status, 0, stderr);
+  assert.deepEqual(stdout.trim().split('\n'), [
+    `${name} false`,
+    'true 1',
+    'overlay2',
+    'NAME="tspull demonstration image"',
+    'ID=demo',
+    'VERSION_ID="16.04"',
+    'status 0',
+    'E_NO_IMAGE',
+  ]);
+  assert.deepEqual(stderr.match(/layer \d is here/g)?.length, 4);
+});
