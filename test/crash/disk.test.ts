@@ -52,8 +52,9 @@ async function grow(disk: Disk, steps: readonly string[], name: string): Promise
     }
     assertFailedWell(outcome, root, `with ${step}`);
     const { blocks, bfree, bsize } = statfsSync(disk.path);
+    assert.equal((await cli('tsimage', root, ['ls', '-aq'])).stdout, '', `an image is visible with ${step}`);
     // A layer that is complete stays, for the next pull to find.
-    const allowed = existsSync(root) && listLayers(root).length > 0 ? 900_000 : 300_000;
+    const allowed = 300_000 + listLayers(root).length * 1_300_000;
     assert.ok((blocks - bfree) * bsize < allowed, `${(blocks - bfree) * bsize} bytes are still in use with ${step}`);
   }
   throw new Error('the pull never succeeded');
