@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { guardAgainstDaemon, makeDataRoot, privateDir, refuseContainerdMode, storeLockPath } from './data-root.js';
 import { KnownError } from './errors.js';
 import { acquire, type HeldLock } from './fs/lock.js';
+import { sweepImages } from './images/sweep-images.js';
 import { sweepRemovals } from './layers/release.js';
 import { sweepStaging } from './layers/staging.js';
 
@@ -55,6 +56,7 @@ export async function openForWriting(path: string, signal?: AbortSignal): Promis
       makeDataRoot(root);
       sweepStaging(root);
       sweepRemovals(root);
+      sweepImages(root);
     });
   } catch (error) {
     guard.release();

@@ -28,14 +28,18 @@ const manyFiles = (folder: string): Buffer =>
   );
 const layers = [manyFiles('a'), manyFiles('b'), tar(file('big', '', { content: randomBytes(1_000_000) }))];
 
-test('the rig loses what a program does not sync', { skip }, async (t) => {
-  const disk = ext4Disk(t, 64);
+// Not smaller: on a small disk ext4 allocates blocks at once, and a journal that is committed takes their data along.
+for (const [kind, flag] of Object.entries(powerCuts)) test(`the rig loses what a program does not sync (${kind})`, { skip }, async (t) => {
+  const disk = ext4Disk(t, 512);
   const { name } = await serveImage(t, { layers: layers.slice(2) });
   const from = join(tempDir(t), 'root');
   await pull(name, { root: from });
   cpSync(from, join(disk.path, 'copy'), { recursive: true, verbatimSymlinks: true });
-  disk.cut(powerCuts.journalFirst);
-  assert.throws(() => checkStore(join(disk.path, 'copy'), { leftovers: true }));
+  disk.cut(flag);
+  assert.throws(() => {
+    assert.ok(existsSync(join(disk.path, 'copy/image/overlay2/repositories.json')), 'all is gone');
+    checkStore(join(disk.path, 'copy'), { leftovers: true });
+  });
 });
 
 for (const [kind, flag] of Object.entries(powerCuts))
@@ -44,7 +48,7 @@ for (const [kind, flag] of Object.entries(powerCuts))
     const { name } = await serveImage(t, { layers });
     const whole = join(tempDir(t), 'root');
     await pull(name, { root: whole });
-    const disk = ext4Disk(t, 128);
+    const disk = ext4Disk(t, 512);
     for (let round = 0; round < 5; round++) {
       const root = join(disk.path, `round-${round}`);
       const { status, stderr } = await cli('tspull', root, ['-q', name]);
@@ -60,7 +64,7 @@ for (const [kind, flag] of Object.entries(powerCuts))
 
 test('power cuts at any time during a pull', { skip }, async (t) => {
   const { name } = await serveImage(t, { layers });
-  const disk = ext4Disk(t, 256);
+  const disk = ext4Disk(t, 512);
   const started = performance.now();
   assert.equal((await cli('tspull', join(disk.path, 'whole'), ['-q', name])).status, 0);
   const time = performance.now() - started;

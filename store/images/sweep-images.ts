@@ -1,0 +1,32 @@
+/** Removes what killed writers left among the documents of images: temporary files, and manifests of images that were never recorded. */
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { manifestsDir, privateDir } from '../data-root.js';
+import { isErrno } from '../errors.js';
+
+/** Call inside the store's exclusive section: all these documents are written inside it. */
+export function sweepImages(root: string): void {
+  const home = join(root, 'image', 'overlay2');
+  const content = join(home, 'imagedb', 'content', 'sha256');
+  removeTemporaries(home);
+  removeTemporaries(content);
+  for (const image of entries(join(privateDir(root), 'manifests'))) {
+    const dir = manifestsDir(root, image);
+    if (existsSync(join(content, image))) removeTemporaries(dir);
+    else rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+function removeTemporaries(dir: string): void {
+  for (const name of entries(dir))
+    if (name.startsWith('.tmp-')) rmSync(join(dir, name), { recursive: true, force: true });
+}
+
+function entries(dir: string): string[] {
+  try {
+    return readdirSync(dir);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return [];
+    throw error;
+  }
+}
