@@ -1,5 +1,5 @@
 /** The last step of a pull, and the only one that makes an image visible: its config, then its names. */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { manifestsDir } from '../../store/data-root.js';
 import { writeFileDurably } from '../../store/fs/atomic-file.js';
@@ -20,16 +20,33 @@ export function commitImage(store: Store, reference: Reference, resolved: Resolv
     const { root } = store;
     const name = familiarName(reference);
     const before = readRepositories(root);
-    openImageDb(root).put(resolved.configBytes);
-    keepDocuments(root, resolved);
     const tag = reference.digest === undefined ? reference.tag : undefined;
-    const after = updateRepositories(root, (repositories) => {
-      const withDigest = addDigest(repositories, name, resolved.digest, resolved.image);
-      return tag === undefined ? withDigest : setTag(withDigest, name, tag, resolved.image);
-    });
+    const after = orNothing(root, resolved, () =>
+      updateRepositories(root, (repositories) => {
+        const withDigest = addDigest(repositories, name, resolved.digest, resolved.image);
+        return tag === undefined ? withDigest : setTag(withDigest, name, tag, resolved.image);
+      }),
+    );
     const keys = [`${name}@${resolved.digest}`, ...(tag === undefined ? [] : [`${name}:${tag}`])];
     return keys.some((key) => lookUp(before, name, key) !== lookUp(after, name, key));
   });
+}
+
+/** Writes the documents and then the names. A config without a name would be listed as an image: if something fails, it goes again. */
+function orNothing<T>(root: string, resolved: ResolvedImage, writeNames: () => T): T {
+  const images = openImageDb(root);
+  const known = images.get(resolved.image) !== undefined;
+  try {
+    keepDocuments(root, resolved);
+    images.put(resolved.configBytes);
+    return writeNames();
+  } catch (error) {
+    if (!known) {
+      images.remove(resolved.image);
+      rmSync(manifestsDir(root, hexOf(resolved.image)), { recursive: true, force: true });
+    }
+    throw error;
+  }
 }
 
 function keepDocuments(root: string, { image, documents }: ResolvedImage): void {

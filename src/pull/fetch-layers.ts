@@ -1,6 +1,5 @@
 /** Brings all layers of an image into the store, each fetched by exactly one process. */
 import { setMaxListeners } from 'node:events';
-import { statfsSync } from 'node:fs';
 import type { HeldLock } from '../../store/fs/lock.js';
 import { readLayer } from '../../store/layers/layer-db.js';
 import { type StagedLayer, stageLayer } from '../../store/layers/staging.js';
@@ -137,7 +136,6 @@ async function unpack(plans: LayerPlan[], staged: StagedLayer[], run: Run): Prom
   const [plan] = plans;
   if (plan === undefined) return [];
   const { digest, size } = plan.blob;
-  const { bavail, bsize } = statfsSync(run.store.root);
   const progress = new SharedArrayBuffer(16);
   const counters = new Float64Array(progress);
   let shown = -1;
@@ -154,7 +152,8 @@ async function unpack(plans: LayerPlan[], staged: StagedLayer[], run: Run): Prom
       size,
       target: await run.client.blobTarget(digest),
       outputs: staged.map(({ layer, record }, at) => ({ layer, record, diffId: (plans[at] ?? plan).diffId })),
-      maxPlainBytes: Math.min(bavail * bsize, Math.max(SMALL_LAYER_BYTES, size * MAX_EXPANSION)),
+      // Free space is no limit here: when it runs out, the kernel's own error says so.
+      maxPlainBytes: Math.max(SMALL_LAYER_BYTES, size * MAX_EXPANSION),
       progress,
     };
     return await run.workers.run(

@@ -35,12 +35,22 @@ export interface StagedLayer {
 export function stageLayer(root: string): StagedLayer {
   const dir = join(stagingDir(root), randomId());
   const paths = { dir, layer: join(dir, 'layer'), record: join(dir, 'record') };
-  makeDirectory(dir, 0o700);
-  makeDirectory(paths.layer, 0o710);
-  makeDirectory(paths.record, 0o700);
-  const lock = tryAcquire(join(dir, 'lock'), 'exclusive');
-  if (lock === undefined) throw new Error(`somebody else holds the new staging directory ${dir}`);
+  const lock = makeStaging(paths);
   return { ...paths, cacheId: randomId(), link: randomLinkId(), discard: () => discard(dir, lock) };
+}
+
+function makeStaging({ dir, layer, record }: Pick<StagedLayer, 'dir' | 'layer' | 'record'>): HeldLock {
+  makeDirectory(dir, 0o700);
+  try {
+    makeDirectory(layer, 0o710);
+    makeDirectory(record, 0o700);
+    const lock = tryAcquire(join(dir, 'lock'), 'exclusive');
+    if (lock === undefined) throw new Error(`somebody else holds the new staging directory ${dir}`);
+    return lock;
+  } catch (error) {
+    rmSync(dir, { recursive: true, force: true });
+    throw error;
+  }
 }
 
 function discard(dir: string, lock: HeldLock): void {
@@ -73,7 +83,12 @@ export function prepareLayer(staged: StagedLayer, { chainId, diffId, parent, low
 export function sweepStaging(root: string): void {
   for (const name of readdirSync(stagingDir(root))) {
     const dir = join(stagingDir(root), name);
-    const lock = lockOf(dir);
+    // Its owner died before it took the lock. No lock file is made for it here: the disk may be full.
+    if (!existsSync(join(dir, 'lock'))) {
+      rmSync(dir, { recursive: true, force: true });
+      continue;
+    }
+    const lock = tryAcquire(join(dir, 'lock'), 'exclusive');
     if (lock === undefined) continue;
     const intent = readIntent(dir);
     // Without layer/ it was moved to overlay2/; if its record did not follow, nobody refers to it.
@@ -84,16 +99,6 @@ export function sweepStaging(root: string): void {
     )
       removeLayerDir(root, intent.cacheId);
     discard(dir, lock);
-  }
-}
-
-function lockOf(dir: string): HeldLock | undefined {
-  try {
-    return tryAcquire(join(dir, 'lock'), 'exclusive');
-  } catch (error) {
-    if (!isErrno(error, 'ENOTDIR', 'ENOENT')) throw error;
-    rmSync(dir, { force: true });
-    return undefined;
   }
 }
 
