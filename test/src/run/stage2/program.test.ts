@@ -9,7 +9,7 @@ import { Program } from '../../../../src/run/stage2/program.js';
 import { findProgram } from '../../../support/needs.js';
 import { tempDir } from '../../../support/temp.js';
 
-const sources = join(import.meta.dirname, '..', '..', '..', '..', 'src', 'run', 'stage2');
+const sources = join(import.meta.dirname, '..', '..', '..', '..', '..', 'src', 'run', 'stage2');
 
 for (const { architecture, source, prefix } of [
   { architecture: 'x64', source: 'x86-64.S', prefix: process.arch === 'x64' ? '' : 'x86_64-linux-gnu-' },
