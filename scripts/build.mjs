@@ -31,7 +31,9 @@ const metafiles = await Promise.all([
     splitting: true,
     format: 'esm',
     // CommonJS packages inside an ES module need a require of their own.
-    banner: { js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);" },
+    banner: {
+      js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
+    },
   }),
 ]);
 for (const name of programs) chmodSync(`dist/${name}.cjs`, 0o755);
