@@ -120,16 +120,21 @@ async function fetchBlob(group: { plan: LayerPlan; lease: HeldLock }[], run: Run
       tell(run, plan, 'verified');
       await run.committer.commit(plan, place, layer.size);
       run.staged.delete(place);
-      downgrade(lease, plan, run);
+      await downgrade(lease, plan, run);
       tell(run, plan, 'complete');
     }),
   );
 }
 
-/** Others that wait for the layer go on; if one of them removed it in the instant between the two locks, this pull has failed. */
-function downgrade(lease: HeldLock, plan: LayerPlan, run: Run): void {
-  if (!lease.convert('shared') || readLayer(run.store.root, plan.chainId) === undefined)
-    throw new Error(`layer ${plan.chainId} was removed while it was being pulled`);
+/**
+ * Others that wait for the layer go on. flock gives up the one lock before it takes the other; removals happen inside the
+ * exclusive section, so that none can slip in between.
+ */
+function downgrade(lease: HeldLock, plan: LayerPlan, { store }: Run): Promise<void> {
+  return store.exclusive(() => {
+    if (!lease.convert('shared') || readLayer(store.root, plan.chainId) === undefined)
+      throw new Error(`layer ${plan.chainId} was removed while it was being pulled`);
+  });
 }
 
 async function unpack(plans: LayerPlan[], staged: StagedLayer[], run: Run): Promise<ExtractedLayer[]> {
