@@ -1,9 +1,15 @@
 /** Connects a container's pseudo-terminal with the caller's streams. */
-import { closeSync } from 'node:fs';
-import { ReadStream } from 'node:tty';
+import { once } from 'node:events';
+import { closeSync, createWriteStream, read } from 'node:fs';
+import { promisify } from 'node:util';
+import { isErrno } from '../../../store/errors.js';
 import type { StandardStreams } from '../start/standard-streams.js';
 import { openPty, type Pty, setWindowSize, type WindowSize } from './pty.js';
 import { enterRawMode } from './raw-mode.js';
+
+const readAsync = promisify(read);
+/** More than the kernel hands out at once. */
+const READ_BYTES = 64 * 1024;
 
 export interface TerminalStreams extends StandardStreams {
   pty: Pty;
@@ -35,7 +41,7 @@ export function terminalStreams(interactive: boolean): TerminalStreams {
       await ended;
       process.off('SIGWINCH', onResize);
       restore();
-      if (interactive) process.stdin.removeAllListeners('data').pause();
+      if (interactive) process.stdin.pause();
     },
   };
 }
@@ -47,21 +53,44 @@ function windowSize(): WindowSize | undefined {
   return columns > 0 && rows > 0 ? { rows, columns } : undefined;
 }
 
-/** Settles when the last holder of the other side closed it. */
-function connect(master: number, interactive: boolean): Promise<void> {
-  return new Promise((resolve) => {
-    const terminal = new ReadStream(master);
-    terminal.on('data', (bytes: Buffer) => {
-      if (process.stdout.write(bytes)) return;
-      terminal.pause();
-      process.stdout.once('drain', () => terminal.resume());
-    });
-    // The kernel says EIO when the other side is gone.
-    terminal.on('error', () => resolve());
-    terminal.on('close', () => resolve());
-    if (!interactive) return;
-    process.stdin.on('data', (bytes: Buffer) => {
-      if (!terminal.destroyed) terminal.write(bytes);
-    });
-  });
+/** Settles when the last holder of the other side closed it and all that was written there is copied. */
+async function connect(master: number, interactive: boolean): Promise<void> {
+  // Its end closes the descriptor, after a write that is under way.
+  const input = interactive ? createWriteStream('', { fd: master }) : undefined;
+  input?.on('error', rethrowUnlessGone);
+  const type = (bytes: Buffer): void => {
+    if (input?.destroyed === false) input.write(bytes);
+  };
+  if (interactive) process.stdin.on('data', type);
+  try {
+    await copyOutput(master);
+  } finally {
+    if (input === undefined) closeSync(master);
+    else {
+      process.stdin.off('data', type);
+      input.destroy();
+    }
+  }
+}
+
+/**
+ * Reads in the thread pool. A tty.ReadStream would lose the end of the output: libuv takes a hang-up after a short read for the
+ * end of the stream, and every read of a terminal is short (at most 4095 bytes).
+ */
+async function copyOutput(master: number): Promise<void> {
+  const buffer = Buffer.allocUnsafe(READ_BYTES);
+  try {
+    for (;;) {
+      const { bytesRead } = await readAsync(master, buffer, 0, buffer.length, null);
+      if (bytesRead === 0) return;
+      if (!process.stdout.write(Buffer.from(buffer.subarray(0, bytesRead)))) await once(process.stdout, 'drain');
+    }
+  } catch (error) {
+    rethrowUnlessGone(error);
+  }
+}
+
+/** The kernel says EIO when the other side is gone. */
+function rethrowUnlessGone(error: unknown): void {
+  if (!isErrno(error, 'EIO')) throw error;
 }
