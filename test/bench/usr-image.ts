@@ -1,5 +1,6 @@
 /** An image of this machine's own programs: a small system, and layers of about equal size filled from /usr. */
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { toolsLayer } from '../../fixtures/demo-image/demo-image.js';
@@ -39,24 +40,25 @@ interface File {
   size: number;
 }
 
-/** Regular files and symbolic links in the order of their folders, until there are enough bytes. */
+/**
+ * Regular files and symbolic links from everywhere below the folder, until there are enough bytes: chosen by a hash of the
+ * path, so that their sizes are mixed as they are on the machine, and in the order of their paths.
+ */
 function filesBelow(folder: string, wanted: number): File[] {
+  const all = readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() || entry.isSymbolicLink())
+    .map((entry) => join(entry.parentPath, entry.name));
+  const keyed = all.map((path) => ({ path, key: createHash('sha1').update(path).digest('hex') }));
   const files: File[] = [];
   let bytes = 0;
-  const walk = (path: string): void => {
-    for (const entry of readdirSync(path, { withFileTypes: true })) {
-      if (bytes >= wanted) return;
-      const child = join(path, entry.name);
-      if (entry.isDirectory()) walk(child);
-      else if (entry.isFile() || entry.isSymbolicLink()) {
-        const { size } = lstatSync(child);
-        files.push({ path: child, size });
-        bytes += size;
-      }
-    }
-  };
-  walk(folder);
-  return files;
+  for (const { path } of keyed.sort((a, b) => (a.key < b.key ? -1 : 1))) {
+    const { size } = lstatSync(path);
+    if (bytes >= wanted) break;
+    if (size > wanted / 10) continue;
+    files.push({ path, size });
+    bytes += size;
+  }
+  return files.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
 /** Each file goes to the share that has the fewest bytes. */
