@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { privateDir } from '../data-root.js';
-import { type AcquireOptions, acquire, type HeldLock, tryAcquire } from '../fs/lock.js';
+import { type AcquireOptions, acquire, type HeldLock, removeLockFile, tryAcquire } from '../fs/lock.js';
 import type { LockMode } from '../linux/flock.js';
 import { type ChainId, hexOf } from '../oci/digest.js';
 
@@ -18,4 +18,9 @@ export function tryHoldLayer(root: string, chainId: ChainId, mode: LockMode): He
 
 export function holdLayer(root: string, chainId: ChainId, mode: LockMode, options?: AcquireOptions): Promise<HeldLock> {
   return acquire(lockPath(root, chainId), mode, options);
+}
+
+/** Removes the lock file of a layer that is gone, while it is held exclusively; whoever waits for it notices. */
+export function forgetLock(root: string, chainId: ChainId): void {
+  removeLockFile(lockPath(root, chainId));
 }

@@ -10,7 +10,7 @@ import { syncDirectory } from '../fs/atomic-file.js';
 import type { ChainId } from '../oci/digest.js';
 import { removeLayerDir } from '../overlay2/layer-dir.js';
 import { layerDbDir, layerRecordDir, listLayers, mountParents, readLayer } from './layer-db.js';
-import { tryHoldLayer } from './lease.js';
+import { forgetLock, tryHoldLayer } from './lease.js';
 
 /**
  * Removes `top` and the layers below it, as far as no other layer, image or container stands on them and no other process is
@@ -32,6 +32,7 @@ export function releaseLayers(root: string, top: ChainId, imageTops: Iterable<Ch
     using hold = tryHoldLayer(root, next, 'exclusive');
     if (hold === undefined) break;
     removeLayer(root, next, record.cacheId);
+    forgetLock(root, next);
     removed.push(next);
     if (record.parent !== undefined) children.set(record.parent, (children.get(record.parent) ?? 1) - 1);
     next = record.parent;

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { interpreters } from '../../../../src/run/stage2/code.js';
 import { executable } from '../../../../src/run/stage2/elf.js';
 import { Program } from '../../../../src/run/stage2/program.js';
-import { findProgram } from '../../../support/needs.js';
+import { missing } from '../../../support/needs.js';
 import { tempDir } from '../../../support/temp.js';
 
 const sources = join(import.meta.dirname, '..', '..', '..', '..', '..', 'src', 'run', 'stage2');
@@ -16,7 +16,7 @@ for (const { architecture, source, prefix } of [
   { architecture: 'arm64', source: 'arm64.S', prefix: process.arch === 'arm64' ? '' : 'aarch64-linux-gnu-' },
 ] as const) {
   // Not `missing()`: the cross assembler is no part of what the tests must have.
-  const skip = findProgram(`${prefix}as`) === undefined && `needs ${prefix}as`;
+  const skip = missing(`${prefix}as`);
   test(`the bytes for ${architecture} are what ${source} assembles to`, { skip }, (t) => {
     const dir = tempDir(t);
     execFileSync(`${prefix}as`, ['-o', join(dir, 'code.o'), join(sources, source)]);
@@ -54,7 +54,7 @@ function countdown(kind: 'x64' | 'arm64'): Program {
 }
 
 for (const kind of ['x64', 'arm64'] as const) {
-  const skip = kind !== architecture && findProgram('qemu-aarch64-static') === undefined && 'needs qemu-aarch64-static';
+  const skip = kind !== architecture && missing('qemu-aarch64-static');
   test(`${kind}: results, jumps and the exit status`, { skip }, (t) => {
     assert.deepEqual(perform(t, countdown(kind)), { status: 7, stdout: 'round ' });
   });
