@@ -13,6 +13,10 @@ const meanings: Record<string, [text: string, hint: string]> = {
   EMFILE: ['too many open files in this process', 'raise the limit (ulimit -n)'],
   ENFILE: ['too many open files in the system', 'close other programs or raise fs.file-max'],
   EACCES: ['permission denied', 'run as the owner of the data root'],
+  EPERM: [
+    'the operation is not permitted',
+    'only root can make files of other owners, devices and opaque directories: run as root',
+  ],
   EFBIG: ['a file would become larger than allowed', 'raise the limit (ulimit -f)'],
 };
 
