@@ -1,6 +1,7 @@
 // Compiles the TypeScript tree to build/ (what the tests run) and bundles the programs and the library into dist/
 // (what npm publishes). koffi stays a package of its own because it carries a native module.
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,19 +14,56 @@ rmSync('build', { recursive: true, force: true });
 rmSync('dist', { recursive: true, force: true });
 execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'], { stdio: 'inherit' });
 
+/** What CommonJS has instead of `import.meta`. */
+const commonJs = { 'import.meta.filename': '__filename', 'import.meta.dirname': '__dirname' };
+/** Packages that only some commands need; in the file of a program they would have to be read by all. */
+const heavyPackages = ['got', 'ora'];
+const heavyPackagesApart = {
+  name: 'heavy-packages-apart',
+  setup({ onResolve }) {
+    const filter = new RegExp(`^(${heavyPackages.join('|')})$`);
+    onResolve({ filter }, ({ path }) => ({ path: `./${path}.js`, external: true }));
+  },
+};
 const programs = ['tspull', 'tsimage', 'tsrun', 'tscontainer'];
 // A program is one CommonJS file: Node finds, reads and links the many files of an ES module graph in the time that the rest
-// of a short command takes. The library and its worker are ES modules.
+// of a short command takes. In front of it stands a loader that knows the cache of its compiled code. The library and its
+// worker are ES modules.
 const metafiles = await Promise.all([
-  ...programs.map((name) =>
-    bundle({
-      entryPoints: { [name]: `build/src/cli/${name}.js` },
+  ...programs.map(async (name) => {
+    const metafile = await bundle({
+      entryPoints: { [`programs/${name}`]: `build/src/cli/${name}.js` },
+      format: 'cjs',
+      define: commonJs,
+      // Requires in place of imports: code from the cache cannot import.
+      supported: { 'dynamic-import': false },
+      plugins: [heavyPackagesApart],
+    });
+    const digest = createHash('sha256')
+      .update(readFileSync(`dist/programs/${name}.js`))
+      .digest('hex');
+    await bundle({
+      entryPoints: { [name]: 'build/src/cli/load-program.js' },
       outExtension: { '.js': '.cjs' },
       format: 'cjs',
-      define: { 'import.meta.url': '__moduleUrl' },
-      banner: { js: "#!/usr/bin/env node\nconst __moduleUrl=require('node:url').pathToFileURL(__filename).href;" },
+      define: { ...commonJs, PROGRAM: JSON.stringify(name), BUILD: JSON.stringify(digest.slice(0, 16)) },
+      banner: { js: '#!/usr/bin/env node' },
+    });
+    return metafile;
+  }),
+  ...heavyPackages.map((name) =>
+    bundle({
+      entryPoints: { [`programs/${name}`]: name },
+      format: 'cjs',
+      // To the importing module a CommonJS file itself is the default export.
+      footer: { js: name === 'ora' ? 'module.exports=module.exports.default;' : '' },
     }),
   ),
+  bundle({
+    entryPoints: { 'programs/layer-worker': 'build/src/pull/layer-worker.js' },
+    format: 'cjs',
+    define: commonJs,
+  }),
   bundle({
     entryPoints: { index: 'build/src/index.js', 'layer-worker': 'build/src/pull/layer-worker.js' },
     splitting: true,
@@ -36,6 +74,7 @@ const metafiles = await Promise.all([
     },
   }),
 ]);
+writeFileSync('dist/programs/package.json', '{"type":"commonjs"}\n');
 for (const name of programs) chmodSync(`dist/${name}.cjs`, 0o755);
 for (const file of listDeclarations()) {
   const target = file.replace(/^build/, 'dist/types');

@@ -91,7 +91,9 @@ async function chooseReporter(name: string, flags: Flags, context: CliContext): 
   if (flags.json) return { onEvent: (event) => context.out(`${JSON.stringify(event)}\n`), end() {} };
   if (flags.quiet) return { onEvent() {}, end() {} };
   const lines = lineReporter(name, context.err);
-  const isTerminal = process.stderr.isTTY && process.env['TERM'] !== 'dumb' && !process.env['CI'];
+  // A terminal that nobody gave a size has 0 columns, in which nothing can be drawn; clearing such a display never ends.
+  const isTerminal =
+    process.stderr.isTTY && process.stderr.columns > 0 && process.env['TERM'] !== 'dumb' && !process.env['CI'];
   if (!isTerminal) return lines;
   const { terminalReporter } = await import('./pull-terminal.js');
   return terminalReporter(lines);

@@ -2,6 +2,7 @@
  * A fixed number of places in which layers are fetched and unpacked: worker threads, started when first needed and kept for the pull; or
  * the main thread, for blobs so small that starting a thread would cost more than it gains.
  */
+import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import pLimit from 'p-limit';
 import type { ExtractedLayer } from '../../store/tar/extract-layer.js';
@@ -22,8 +23,7 @@ export function createLayerWorkers(places: number): LayerWorkers {
   const idle: Worker[] = [];
   const all: Worker[] = [];
   const take = () => {
-    const worker =
-      idle.pop() ?? new Worker(new URL('./layer-worker.js', import.meta.url), { trackUnmanagedFds: false });
+    const worker = idle.pop() ?? new Worker(join(import.meta.dirname, 'layer-worker.js'), { trackUnmanagedFds: false });
     if (!all.includes(worker)) all.push(worker);
     return worker;
   };

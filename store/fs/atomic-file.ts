@@ -1,8 +1,8 @@
 /** Files that are complete or absent at any instant, also after a power cut. */
-import { randomBytes } from 'node:crypto';
-import { closeSync, constants, fchmodSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+
+import fs, { closeSync, constants, fchmodSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { randomBytes } from '../linux/random.js';
 
 /**
  * Replaces or creates `path` with `bytes` and exactly `mode` (the umask has no say). The bytes are on disk before the
@@ -50,7 +50,8 @@ export function syncDirectory(path: string): void {
 export async function syncDirectories(...paths: string[]): Promise<void> {
   await Promise.all(
     paths.map(async (path) => {
-      const directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+      // `fs.promises` is loaded at its first use, a named import would load it with this file.
+      const directory = await fs.promises.open(path, constants.O_RDONLY | constants.O_DIRECTORY);
       try {
         await directory.sync();
       } finally {

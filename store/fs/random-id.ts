@@ -1,5 +1,5 @@
 /** Random names as dockerd makes them. */
-import { randomBytes } from 'node:crypto';
+import { randomBytes } from '../linux/random.js';
 
 /**
  * 64 lower-case hex digits: a cache-id, mount-id or container id. Drawn again when the first 12 digits, the short form

@@ -2,11 +2,12 @@
  * Removal of layers that nothing refers to, in an order that a crash may interrupt anywhere: the record is renamed away first, so that the
  * layer no longer exists, then its directory goes, then the renamed record. dockerd finishes such removals too.
  */
-import { randomBytes } from 'node:crypto';
+
 import { readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno } from '../errors.js';
 import { syncDirectory } from '../fs/atomic-file.js';
+import { randomBytes } from '../linux/random.js';
 import type { ChainId } from '../oci/digest.js';
 import { removeLayerDir } from '../overlay2/layer-dir.js';
 import { layerDbDir, layerRecordDir, listLayers, mountParents, readLayer } from './layer-db.js';

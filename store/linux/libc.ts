@@ -32,7 +32,7 @@ function loadPrebuilt(): Koffi | undefined {
   for (const name of libcs) {
     const target: { exports: unknown } = { exports: {} };
     try {
-      const manifest = createRequire(import.meta.url).resolve(`@koromix/koffi-linux-${arch}/package.json`);
+      const manifest = createRequire(import.meta.filename).resolve(`@koromix/koffi-linux-${arch}/package.json`);
       process.dlopen(target, join(dirname(manifest), `${name}_${arch}`, 'koffi.node'));
       return target.exports as Koffi;
     } catch (error) {
@@ -46,7 +46,7 @@ function loadPrebuilt(): Koffi | undefined {
 function koffi(): Koffi {
   if (koffiModule === undefined) {
     try {
-      koffiModule = loadPrebuilt() ?? (createRequire(import.meta.url)('koffi') as Koffi);
+      koffiModule = loadPrebuilt() ?? (createRequire(import.meta.filename)('koffi') as Koffi);
     } catch (cause) {
       throw new KnownError('E_KERNEL', `cannot load the native module koffi for ${process.platform} ${process.arch}`, {
         cause,

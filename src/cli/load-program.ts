@@ -1,0 +1,132 @@
+/**
+ * What each program's file is: it runs the bundle next to it with the machine code's precursor, V8's bytecode, from a cache, which
+ * saves the quarter of a short command's time that compiling takes. Node 22 has the like (`module.enableCompileCache`), Node 20
+ * does not, and a shipped cache would fit one build of Node only.
+ *
+ * V8 executes what such a file says, so it is only taken from a directory and a file that nobody else could have written.
+ * V8 itself refuses a cache of another version, of other flags, or of a source of another length.
+ */
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { Module } from 'node:module';
+import { dirname, join } from 'node:path';
+import { Script } from 'node:vm';
+
+/** Filled in when the file is bundled: the program's name, and a digest of its bundle. */
+declare const PROGRAM: string;
+declare const BUILD: string;
+
+const GROUP_OR_OTHERS_MAY_WRITE = 0o022;
+/** Caches of other builds are kept this long after they were written. */
+const KEPT_MS = 30 * 24 * 3600 * 1000;
+
+function loadProgram(file: string): void {
+  const cache = cacheFile();
+  const cachedData = cache === undefined ? undefined : readOwn(cache);
+  // Latin-1, because the bundle is ASCII: a string of one byte a character needs no decoding.
+  const source = `(function(exports,require,module,__filename,__dirname){${readFileSync(file, 'latin1')}\n})`;
+  const script = new Script(source, { filename: file, ...(cachedData && { cachedData }) });
+  const program = new Module(file, module as unknown as Module);
+  program.filename = file;
+  program.paths = module.paths;
+  const run = script.runInThisContext() as (...args: unknown[]) => void;
+  if (cache !== undefined && (cachedData === undefined || script.cachedDataRejected === true))
+    process.once('exit', (status) => {
+      // A command that failed has not compiled what the next one needs.
+      if (status === 0) keep(cache, script);
+    });
+  run.call(program.exports, program.exports, program.require.bind(program), program, file, dirname(file));
+}
+
+/**
+ * Where the cache of this command is, or undefined when there shall be none: `/var/cache/tspull` for root,
+ * `$XDG_CACHE_HOME/tspull` for others; Node's own variables for its compile cache decide over it.
+ */
+function cacheFile(): string | undefined {
+  const { NODE_DISABLE_COMPILE_CACHE: disabled, NODE_COMPILE_CACHE: chosen, XDG_CACHE_HOME: xdg, HOME } = process.env;
+  if (disabled) return undefined;
+  const home = xdg?.startsWith('/') ? xdg : HOME?.startsWith('/') ? join(HOME, '.cache') : undefined;
+  const base = process.geteuid?.() === 0 ? '/var/cache' : home;
+  const folder = chosen || (base === undefined ? undefined : join(base, 'tspull'));
+  if (folder === undefined) return undefined;
+  return join(folder, `${PROGRAM}-${subcommand()}${BUILD}-${process.version}-${process.arch}.v8`);
+}
+
+/** Each subcommand compiles another part. A word that is none ends in failure, and nothing is kept for it. */
+function subcommand(): string {
+  const [, , word = ''] = process.argv;
+  const hasSubcommands = PROGRAM === 'tsimage' || PROGRAM === 'tscontainer';
+  return hasSubcommands && /^[a-z]{2,12}$/.test(word) ? `${word}-` : '';
+}
+
+/** The content of a file that only this user, or root, could have written. */
+function readOwn(path: string): Buffer | undefined {
+  return ifPossible(() => {
+    if (!isOurs(statSync(dirname(path)))) return undefined;
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    try {
+      return isOurs(fstatSync(fd)) ? readFileSync(fd) : undefined;
+    } finally {
+      closeSync(fd);
+    }
+  });
+}
+
+function isOurs({ uid, mode }: { uid: number; mode: number }): boolean {
+  return (uid === 0 || uid === process.geteuid?.()) && (mode & GROUP_OR_OTHERS_MAY_WRITE) === 0;
+}
+
+/** Written to the disk before it gets its name: V8 trusts the content. */
+function keep(path: string, script: Script): void {
+  ifPossible(() => {
+    const folder = dirname(path);
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    if (!isOurs(statSync(folder))) return;
+    const temporary = `${path}.${process.pid}`;
+    const fd = openSync(temporary, 'wx', 0o600);
+    try {
+      writeFileSync(fd, script.createCachedData());
+      fsyncSync(fd);
+      renameSync(temporary, path);
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      throw error;
+    } finally {
+      closeSync(fd);
+    }
+    removeOld(folder);
+  });
+}
+
+function removeOld(folder: string): void {
+  const limit = Date.now() - KEPT_MS;
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name);
+    if (name.startsWith(`${PROGRAM}-`) && !name.includes(BUILD) && statSync(path).mtimeMs < limit) unlinkSync(path);
+  }
+}
+
+/** Without a cache everything works: a read-only, full or foreign file system is no reason to fail. */
+function ifPossible<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof Error && 'syscall' in error) return undefined;
+    throw error;
+  }
+}
+
+loadProgram(join(__dirname, 'programs', `${PROGRAM}.js`));
