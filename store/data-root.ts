@@ -6,6 +6,7 @@
  *       lock                            exclusive while metadata of several files changes
  *       locks/<chainID>                 exclusive while a layer is fetched, shared while someone relies on it
  *       staging/<id>/                   a layer being unpacked; its own lock file tells whether anybody still works on it
+ *       partial/<algorithm>-<digits>    the beginning of a blob whose download was cut off
  *       manifests/<image>/<digest>      index and manifest of an image byte for byte
  *       containers/ live/ names/        containers of tsrun
  */
@@ -37,11 +38,13 @@ const tree: [path: string, mode: number][] = [
   ['tspull', 0o700],
   ['tspull/locks', 0o700],
   ['tspull/staging', 0o700],
+  ['tspull/partial', 0o700],
   ['tspull/containers', 0o700],
 ];
 
 export const privateDir = (root: string): string => join(root, 'tspull');
 export const stagingDir = (root: string): string => join(root, 'tspull', 'staging');
+export const partialDir = (root: string): string => join(root, 'tspull', 'partial');
 /** Index and manifest of an image byte for byte, one file a document, named by its digest's digits. */
 export const manifestsDir = (root: string, imageHex: string): string => join(root, 'tspull', 'manifests', imageHex);
 export const storeLockPath = (root: string): string => join(root, 'tspull', 'lock');

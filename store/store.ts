@@ -5,6 +5,7 @@ import { guardAgainstDaemon, makeDataRoot, privateDir, refuseContainerdMode, sto
 import { KnownError } from './errors.js';
 import { acquire, type HeldLock } from './fs/lock.js';
 import { sweepImages } from './images/sweep-images.js';
+import { sweepPartialBlobs } from './layers/partial-blob.js';
 import { sweepRemovals } from './layers/release.js';
 import { sweepStaging } from './layers/staging.js';
 
@@ -55,6 +56,7 @@ export async function openForWriting(path: string, signal?: AbortSignal): Promis
     await store.exclusive(() => {
       makeDataRoot(root);
       sweepStaging(root);
+      sweepPartialBlobs(root);
       sweepRemovals(root);
       sweepImages(root);
     });

@@ -27,12 +27,20 @@ export interface LayerCommitter {
   close(): void;
 }
 
-/** @param repository full name of where the blobs came from */
-export function createLayerCommitter(store: Store, repository: string): LayerCommitter {
+/**
+ * @param repository full name of where the blobs came from
+ * @param signal gives up the layers that wait for one below, which may never come
+ */
+export function createLayerCommitter(store: Store, repository: string, signal: AbortSignal): LayerCommitter {
   // Opened before the first write: the kernel reports a failed write-back to descriptors that were open at that time.
   const fd = openSync(store.root, constants.O_RDONLY | constants.O_DIRECTORY);
   const ready = new Map<number, Ready>();
   let running = false;
+  const giveUp = () => {
+    for (const { settle } of ready.values()) settle(signal.reason);
+    ready.clear();
+  };
+  signal.addEventListener('abort', giveUp);
 
   const nextBatch = () => {
     const batch: Ready[] = [];
@@ -92,9 +100,13 @@ export function createLayerCommitter(store: Store, repository: string): LayerCom
           size,
           settle: (error) => (error === undefined ? resolve() : reject(error)),
         });
+        if (signal.aborted) giveUp();
         void run();
       }),
     advance: () => void run(),
-    close: () => closeSync(fd),
+    close() {
+      signal.removeEventListener('abort', giveUp);
+      closeSync(fd);
+    },
   };
 }

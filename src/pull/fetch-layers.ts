@@ -2,6 +2,7 @@
 import { setMaxListeners } from 'node:events';
 import type { HeldLock } from '../../store/fs/lock.js';
 import { readLayer } from '../../store/layers/layer-db.js';
+import { removePartialBlob } from '../../store/layers/partial-blob.js';
 import { type StagedLayer, stageLayer } from '../../store/layers/staging.js';
 import type { Store } from '../../store/store.js';
 import type { ExtractedLayer } from '../../store/tar/extract-layer.js';
@@ -25,6 +26,8 @@ export interface FetchContext {
 /** What one blob expands to at the very most: deflate cannot exceed about 1030 : 1. Small layers may always have this much. */
 const MAX_EXPANSION = 1100;
 const SMALL_LAYER_BYTES = 1024 ** 3;
+/** A smaller blob is fetched again at once. */
+const WORTH_KEEPING_BYTES = 64 * 1024;
 const PROGRESS_INTERVAL_MS = 100;
 
 /**
@@ -36,7 +39,7 @@ export async function fetchLayers(plans: LayerPlan[], context: FetchContext): Pr
   const signal = AbortSignal.any([context.signal, stop.signal]);
   // Every layer listens.
   setMaxListeners(0, signal);
-  const committer = createLayerCommitter(context.store, context.repository);
+  const committer = createLayerCommitter(context.store, context.repository, signal);
   const run: Run = { ...context, signal, committer, leases: [], staged: new Set() };
   try {
     const results = await Promise.allSettled(
@@ -120,6 +123,7 @@ async function fetchBlob(group: { plan: LayerPlan; lease: HeldLock }[], run: Run
       tell(run, plan, 'verified');
       await run.committer.commit(plan, place, layer.size);
       run.staged.delete(place);
+      removePartialBlob(run.store.root, plan.blob.digest);
       await downgrade(lease, plan, run);
       tell(run, plan, 'complete');
     }),
@@ -157,6 +161,7 @@ async function unpack(plans: LayerPlan[], staged: StagedLayer[], run: Run): Prom
       size,
       target: await run.client.blobTarget(digest),
       outputs: staged.map(({ layer, record }, at) => ({ layer, record, diffId: (plans[at] ?? plan).diffId })),
+      keepIn: size > WORTH_KEEPING_BYTES ? run.store.root : undefined,
       // Free space is no limit here: when it runs out, the kernel's own error says so.
       maxPlainBytes: Math.max(SMALL_LAYER_BYTES, size * MAX_EXPANSION),
       progress,

@@ -26,6 +26,8 @@ export interface StreamBlobOptions {
   readonly target: BlobTarget;
   /** Bytes, from the descriptor. */
   readonly size: number;
+  /** Bytes that the caller has already; default none. */
+  readonly offset?: number;
   /** Opened from `target.transport` by `openTransport`, once for each thread. */
   readonly transport: Transport;
   /** Takes bytes synchronously; they are valid only during the call. What it throws ends the stream. */
@@ -63,8 +65,9 @@ type TryEnd =
 
 /** Resolves when `size` bytes were handed on. @throws KnownError, or what `onChunk` throws */
 export async function streamBlob(options: StreamBlobOptions): Promise<void> {
-  const { target, size, signal } = options;
-  const progress: Progress = { offset: 0, authorization: target.authorization, useRange: true };
+  const { target, size, offset = 0, signal } = options;
+  if (offset === size && size > 0) return;
+  const progress: Progress = { offset, authorization: target.authorization, useRange: true };
   let failures = 0;
   let challenges = 0;
   while (true) {

@@ -5,6 +5,8 @@ import { isErrno } from '../errors.js';
 import { type LockMode, tryLock } from '../linux/flock.js';
 
 export interface HeldLock extends Disposable {
+  /** Of the lock file, open for reading and writing as long as the lock is held. */
+  readonly fd: number;
   /** Changes the mode without waiting; false when another holder is in the way (the lock may then be lost). */
   convert(mode: LockMode): boolean;
   release(): void;
@@ -43,7 +45,7 @@ function handle(fd: number): HeldLock {
     if (open) closeSync(fd);
     open = false;
   };
-  return { convert: (mode) => tryLock(fd, mode), release, [Symbol.dispose]: release };
+  return { fd, convert: (mode) => tryLock(fd, mode), release, [Symbol.dispose]: release };
 }
 
 export interface AcquireOptions {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -203,3 +204,35 @@ test('an image for another platform is refused when one was asked for, else told
   assert.match(warnings.join(), /for linux\/s390x/);
   assert.equal((await pull(name, { root, platform: 'linux/s390x' })).upToDate, true);
 });
+
+for (const why of ['a refusal', 'a cancellation'] as const)
+  test(`layers that wait for one below do not outlive ${why}`, { skip, timeout: 30_000 }, async (t) => {
+    const abort = new AbortController();
+    let lowest = '';
+    let waiting = 0;
+    const uppers = new EventEmitter();
+    const bothWait = once(uppers, 'verified');
+    const { image, name } = await serveImage(t, {
+      layers,
+      fault: async (question, answer) => {
+        if (lowest === '' || !question.url.pathname.endsWith(lowest)) return answer;
+        await bothWait;
+        if (why === 'a cancellation') {
+          abort.abort();
+          return undefined;
+        }
+        return { ...answer, status: 404, body: Buffer.from('') };
+      },
+    });
+    lowest = digestOf(image.layers[0] ?? '');
+    const root = join(tempDir(t), 'root');
+    const pulled = pull(name, {
+      root,
+      signal: abort.signal,
+      onEvent(event) {
+        if (event.type === 'layer' && event.status === 'verified' && ++waiting === 2) uppers.emit('verified');
+      },
+    });
+    await assert.rejects(pulled, { code: why === 'a cancellation' ? 'E_CANCELLED' : 'E_NOT_FOUND' });
+    checkStore(root);
+  });
