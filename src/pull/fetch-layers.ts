@@ -164,7 +164,8 @@ async function unpack(plans: LayerPlan[], staged: StagedLayer[], run: Run): Prom
     return await run.workers.run(
       job,
       {
-        authorize: (challenge, rejected) => run.client.authorize(challenge, rejected),
+        authorize: (challenge) => run.client.authorize(challenge),
+        onFailover: (failover) => run.client.blobFailedOver(failover),
         onRetry: (event) => run.emit({ type: 'retry', index: plan.index, digest, ...event }),
         signal: run.signal,
       },

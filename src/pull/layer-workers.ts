@@ -70,6 +70,7 @@ function runIn(worker: Worker, job: LayerJob, ports: LayerJobPorts): Promise<Ext
       if (message.type === 'done') end(() => resolve(message.layers));
       else if (message.type === 'failed') end(() => reject(unpackError(message.error)));
       else if (message.type === 'retry') ports.onRetry(message);
+      else if (message.type === 'failover') ports.onFailover(message.failover);
       else void answer(message, ports, say);
     };
     worker.on('message', onMessage);
@@ -81,12 +82,12 @@ function runIn(worker: Worker, job: LayerJob, ports: LayerJobPorts): Promise<Ext
 }
 
 async function answer(
-  { request, wwwAuthenticate, rejected }: FromWorker & { type: 'authorize' },
+  { request, challenge }: FromWorker & { type: 'authorize' },
   ports: LayerJobPorts,
   say: (message: ToWorker) => void,
 ): Promise<void> {
   try {
-    say({ type: 'authorization', request, value: await ports.authorize(wwwAuthenticate, rejected) });
+    say({ type: 'authorization', request, value: await ports.authorize(challenge) });
   } catch (error) {
     say({ type: 'authorization', request, value: undefined, error: packError(error) });
   }

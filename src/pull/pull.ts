@@ -16,6 +16,10 @@ export interface PullOptions {
   platform?: string;
   /** Allow plain http, and https with any certificate. Loopback registries may always speak http. */
   insecure?: boolean;
+  /** Mirrors that are asked before those that the machine has configured: a URL, or `REGISTRY=URL` for one registry. */
+  mirrors?: string[];
+  /** Stands for `/etc` where the configuration of registries is looked up; default `TSPULL_CONFIG_DIR`. */
+  configDir?: string;
   /** Files with additional certificate authorities (PEM). */
   caFiles?: string[];
   /** Layers in work at the same time; default the number of processors, at most 3. */
@@ -47,8 +51,18 @@ export async function pull(name: string, options: PullOptions = {}): Promise<Pul
   const signal = options.signal ?? new AbortController().signal;
   emit({ type: 'start', reference: familiarString(reference) });
   const { domain, path } = reference;
-  const { insecure = false, caFiles = [] } = options;
-  const client = createRegistryClient({ domain, path, insecure, caFiles, signal });
+  const { insecure = false, caFiles = [], mirrors = [], configDir } = options;
+  const client = createRegistryClient({
+    domain,
+    path,
+    byDigest: reference.digest !== undefined,
+    ...(configDir !== undefined && { configDir }),
+    mirrors,
+    insecure,
+    caFiles,
+    signal,
+    onFailover: (failover) => emit({ type: 'failover', ...failover }),
+  });
   try {
     const known = await ifUpToDate(client, root, reference, wanted);
     const places = options.maxConcurrentDownloads;

@@ -5,10 +5,19 @@ export interface TransportSettings {
   readonly insecureHosts: readonly string[];
   /** PEM files with further certificate authorities. */
   readonly caFiles: readonly string[];
+  /** Client certificates that configuration names. */
+  readonly clientCertificates: readonly HostCertificate[];
   /** Docker's folder of certificates by `host:port`. */
   readonly certsDir: string;
   readonly proxy: ProxySettings;
   readonly timeouts: Timeouts;
+}
+
+/** PEM files for one host (with its port, unless that is the usual one). Without a key the certificate's file has it. */
+export interface HostCertificate {
+  readonly host: string;
+  readonly cert: string;
+  readonly key: string | undefined;
 }
 
 /** Values of the usual environment variables. A proxy URL may contain a password. */
