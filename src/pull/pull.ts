@@ -3,11 +3,12 @@ import { explainIoFailure } from '../../store/io-failure.js';
 import type { Digest, ImageId } from '../../store/oci/digest.js';
 import { type Platform, parsePlatform } from '../../store/oci/platform.js';
 import { defaultRoot } from '../../store/store.js';
-import { canonicalString, familiarString, parseReference, type Reference, withDefaultTag } from '../reference.js';
+import { canonicalString, familiarString, type Reference } from '../reference.js';
 import { createRegistryClient, type RegistryClient } from '../registry/client.js';
 import type { BringOptions, Brought } from './bring-image.js';
 import { findLocalImage } from './local-image.js';
 import type { OnPullEvent } from './pull-event.js';
+import { referenceFor, type ShortNames } from './reference-for.js';
 
 export interface PullOptions {
   /** The data root; default `TSPULL_ROOT`, else /var/lib/tspull. */
@@ -20,6 +21,8 @@ export interface PullOptions {
   mirrors?: string[];
   /** Stands for `/etc` where the configuration of registries is looked up; default `TSPULL_CONFIG_DIR`. */
   configDir?: string;
+  /** By whose rules a name without a registry gets one; default Docker's, which is always docker.io. */
+  shortNames?: ShortNames;
   /** Files with additional certificate authorities (PEM). */
   caFiles?: string[];
   /** Layers in work at the same time; default the number of processors, at most 3. */
@@ -44,7 +47,7 @@ export interface PulledImage {
  * @throws KnownError; see docs/errors.md for the codes
  */
 export async function pull(name: string, options: PullOptions = {}): Promise<PulledImage> {
-  const reference = withDefaultTag(parseReference(name));
+  const reference = await referenceFor(name, options.shortNames, options.configDir);
   const root = options.root ?? defaultRoot();
   const wanted = options.platform === undefined ? undefined : parsePlatform(options.platform);
   const emit = options.onEvent ?? (() => {});

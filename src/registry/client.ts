@@ -1,5 +1,4 @@
 /** What a pull asks of a registry, or of those who stand in for it, about one repository (distribution-spec). */
-import { join } from 'node:path';
 import { KnownError } from '../../store/errors.js';
 import { type Descriptor, verifyBytes } from '../../store/oci/descriptor.js';
 import type { Digest } from '../../store/oci/digest.js';
@@ -11,8 +10,8 @@ import { type EndpointPlan, originEndpoint, type RepositoryName } from './endpoi
 import { type EndpointSet, type Failover, openEndpoints } from './endpoint-set.js';
 import { askInTurn } from './failover.js';
 import { type FetchedManifest, getManifest, headManifest } from './manifests.js';
-import { configDirVariable, configPlaces, isConfigured } from './mirrors/config-places.js';
-import { defaultCertsDir, defaultTimeouts, proxySettings, type Timeouts, type TransportSettings } from './settings.js';
+import { configPlaces, isConfigured } from './mirrors/config-places.js';
+import { defaultTimeouts, proxySettings, type Timeouts, type TransportSettings } from './settings.js';
 import { listTags } from './tags.js';
 
 export interface RegistryClientOptions extends RepositoryName {
@@ -103,12 +102,11 @@ async function configuredPlan(options: RegistryClientOptions): Promise<EndpointP
 /** What holds for all endpoints; each adds its own. */
 function transportSettings(options: RegistryClientOptions): TransportSettings {
   const { caFiles = [], certsDir, configDir, env = process.env, timeouts } = options;
-  const etc = configDir ?? env[configDirVariable];
   return {
     insecureHosts: [],
     caFiles,
     clientCertificates: [],
-    certsDir: certsDir ?? (etc ? join(etc, 'docker/certs.d') : defaultCertsDir),
+    certsDir: certsDir ?? configPlaces(configDir, env).certsDir,
     proxy: proxySettings(env),
     timeouts: { ...defaultTimeouts, ...timeouts },
   };

@@ -47,8 +47,6 @@ export const defaultTimeouts: Timeouts = {
   stallBytes: 16 * 1024,
 };
 
-export const defaultCertsDir = '/etc/docker/certs.d';
-
 /** Lower-case names win, as in curl and Go. */
 export function proxySettings(env: NodeJS.ProcessEnv): ProxySettings {
   return {

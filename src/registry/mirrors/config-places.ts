@@ -6,6 +6,8 @@ export interface ConfigPlaces {
   /** containerd's folders by registry. */
   readonly hostsDir: string;
   readonly registriesConf: RegistriesConfPlaces;
+  /** Docker's folders of certificates by `host:port`. */
+  readonly certsDir: string;
   /** The first one that is there counts. */
   readonly daemonJson: readonly string[];
 }
@@ -19,16 +21,15 @@ export interface RegistriesConfPlaces {
   readonly systemDropIns: string;
 }
 
-export const configDirVariable = 'TSPULL_CONFIG_DIR';
-
 /** @param configDir - stands for `/etc`; else the environment's TSPULL_CONFIG_DIR does. */
 export function configPlaces(configDir: string | undefined, env: NodeJS.ProcessEnv): ConfigPlaces {
-  const etc = configDir || env[configDirVariable] || '/etc';
+  const etc = configDir || env['TSPULL_CONFIG_DIR'] || '/etc';
   const home = env['HOME'] ?? '/root';
   // Rootless Docker reads the user's own.
   const userDocker = join(env['XDG_CONFIG_HOME'] || join(home, '.config'), 'docker/daemon.json');
   return {
     hostsDir: join(etc, 'containerd/certs.d'),
+    certsDir: join(etc, 'docker/certs.d'),
     registriesConf: {
       named: env['CONTAINERS_REGISTRIES_CONF'] || undefined,
       user: join(home, '.config/containers/registries.conf'),
