@@ -4,8 +4,8 @@ import { configError } from './config-file.js';
 
 /** Checks what containerd's and Docker's files and our flag call a host: `https://mirror.test:5000/path`; https if not said. */
 export function parseApiUrl(text: string, at: Provenance): URL {
-  const full = /^https?:\/\//i.test(text) ? text : `https://${text}`;
-  const problem = (what: string) => configError(at, `the URL of ${at.section} ${what}`);
+  const full = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `https://${text}`;
+  const problem = (what: string) => configError(at, `the URL ${what}`);
   if (text === '' || !URL.canParse(full) || /[\u0000-\u0020\u007f\\]/.test(full)) throw problem('cannot be parsed');
   const url = new URL(full);
   if (url.protocol !== 'https:' && url.protocol !== 'http:') throw problem('is neither http nor https');

@@ -32,8 +32,11 @@ interface Context {
 export function fieldsOf(value: unknown, context: Context): Fields {
   const { file, sections, path } = context;
   const section = sectionAt(sections, path);
-  const at: Provenance = { file, line: section?.line || undefined, section: section?.header ?? path.join('.') };
-  if (!isTable(value)) throw configError(at, `"${printable(path.join('.'), 100)}" is no table`);
+  const at: Provenance = section
+    ? { file, line: section.line || undefined, section: section.header }
+    : { file, line: parentLine(sections, path), section: path.join('.') };
+  const what = path.length === 0 ? 'the document' : `"${printable(String(path.at(-1)), 100)}"`;
+  if (!isTable(value)) throw configError(at, `${what} is no table`);
   const get = (name: string): unknown => (Object.hasOwn(value, name) ? value[name] : undefined);
   const placeOf = (name: string): Provenance => ({ ...at, line: section?.keys.get(name) ?? at.line });
   const wrong = (name: string, wanted: string) =>
@@ -62,6 +65,12 @@ export function fieldsOf(value: unknown, context: Context): Fields {
     placeOf,
     unknownNames: (known) => Object.keys(value).filter((name) => !known.includes(name)),
   };
+}
+
+/** A table that is written inside another one: the line of its key there. */
+function parentLine(sections: readonly Section[], path: readonly (string | number)[]): number | undefined {
+  const parent = sectionAt(sections, path.slice(0, -1));
+  return parent?.keys.get(String(path.at(-1))) ?? (parent?.line || undefined);
 }
 
 function isTable(value: unknown): value is Record<string, unknown> {

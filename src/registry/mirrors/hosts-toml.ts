@@ -7,6 +7,7 @@ import {
   isHostOf,
   originEndpoint,
   type PlannedEndpoint,
+  type Provenance,
   type RepositoryName,
 } from '../endpoint-plan.js';
 import { apiRoot, loginDomain, parseApiUrl } from './api-url.js';
@@ -34,10 +35,7 @@ export function planFromHostsToml(document: Fields, name: RepositoryName, insecu
 function lastEndpoint(document: Fields, name: RepositoryName, insecure: boolean): PlannedEndpoint {
   const server = document.text('server');
   if (server !== undefined && server !== '') {
-    const endpoint = {
-      ...endpointAt(server, document, name),
-      from: { ...document.placeOf('server'), section: 'server' },
-    };
+    const endpoint = endpointAt(server, document, name, { ...document.placeOf('server'), section: 'server' });
     return insecure ? { ...endpoint, skipVerify: true, bases: withPlainHttp(endpoint.bases) } : endpoint;
   }
   const origin = originEndpoint(name, insecure);
@@ -55,8 +53,13 @@ function withPlainHttp(bases: readonly string[]): string[] {
   return [...new Set([...bases, ...bases.map((base) => base.replace(/^https:/, 'http:'))])];
 }
 
-function endpointAt(text: string, fields: Fields, { domain, path }: RepositoryName): PlannedEndpoint {
-  const url = parseApiUrl(text, fields.at);
+function endpointAt(
+  text: string,
+  fields: Fields,
+  { domain, path }: RepositoryName,
+  from: Provenance = fields.at,
+): PlannedEndpoint {
+  const url = parseApiUrl(text, from);
   // Files say `https://docker.io`, where no API is.
   if (url.host === 'docker.io' || url.host === 'index.docker.io') url.host = apiHost('docker.io');
   const isOrigin = url.protocol === 'https:' && isHostOf(domain, url.host);
@@ -74,7 +77,7 @@ function endpointAt(text: string, fields: Fields, { domain, path }: RepositoryNa
     namespace: isHostOf(domain, url.host) ? undefined : domain,
     ...capabilitiesOf(fields),
     ...settings,
-    from: fields.at,
+    from,
   };
 }
 

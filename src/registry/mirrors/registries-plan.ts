@@ -1,6 +1,6 @@
 /** Endpoints of a repository by the `[[registry]]` table that its name belongs to. */
 import { KnownError } from '../../../store/errors.js';
-import { canonicalName, parseReference } from '../../reference.js';
+import { canonicalName, namesDomain, parseReference } from '../../reference.js';
 import { apiBases } from '../endpoint.js';
 import { type EndpointPlan, originEndpoint, type PlannedEndpoint, type RepositoryName } from '../endpoint-plan.js';
 import { configError, placeText } from './config-file.js';
@@ -62,6 +62,8 @@ function endpointAt(
 }
 
 function parseLocation(text: string, at: RegistryTable['at']): RepositoryName {
+  // By the rules of names it would be a namespace of Docker Hub.
+  if (!namesDomain(text)) throw configError(at, 'the location begins with no host');
   try {
     const { domain, path } = parseReference(text);
     return { domain, path };

@@ -107,13 +107,14 @@ function versionOne(document: Fields): RegistryTable[] {
   const [blocked, insecure] = [list('block'), list('insecure')].map((names) =>
     names.map((name) => name.replace(/\/+$/, '')),
   );
+  const at = top?.table('block')?.at ?? top?.table('insecure')?.at ?? document.at;
   return [...new Set([...(blocked ?? []), ...(insecure ?? [])])].map((prefix) => ({
     prefix,
     location: prefix,
     insecure: insecure?.includes(prefix) ?? false,
     blocked: blocked?.includes(prefix) ?? false,
     mirrors: [],
-    at: top?.at ?? document.at,
+    at,
   }));
 }
 
