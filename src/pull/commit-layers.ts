@@ -27,12 +27,20 @@ export interface LayerCommitter {
   close(): void;
 }
 
-/** @param repository full name of where the blobs came from */
-export function createLayerCommitter(store: Store, repository: string): LayerCommitter {
+/**
+ * @param repository full name of where the blobs came from
+ * @param signal ends the waiting for layers below, which will not come when their pull has failed
+ */
+export function createLayerCommitter(store: Store, repository: string, signal: AbortSignal): LayerCommitter {
   // Opened before the first write: the kernel reports a failed write-back to descriptors that were open at that time.
   const fd = openSync(store.root, constants.O_RDONLY | constants.O_DIRECTORY);
   const ready = new Map<number, Ready>();
   let running = false;
+  const abandon = () => {
+    for (const { settle } of ready.values()) settle(signal.reason);
+    ready.clear();
+  };
+  signal.addEventListener('abort', abandon);
 
   const nextBatch = () => {
     const batch: Ready[] = [];
@@ -86,6 +94,7 @@ export function createLayerCommitter(store: Store, repository: string): LayerCom
   return {
     commit: (plan, staged, size) =>
       new Promise((resolve, reject) => {
+        if (signal.aborted) return reject(signal.reason);
         ready.set(plan.index, {
           plan,
           staged,
@@ -95,6 +104,9 @@ export function createLayerCommitter(store: Store, repository: string): LayerCom
         void run();
       }),
     advance: () => void run(),
-    close: () => closeSync(fd),
+    close() {
+      signal.removeEventListener('abort', abandon);
+      closeSync(fd);
+    },
   };
 }
