@@ -155,7 +155,6 @@ async function unpack(plans: LayerPlan[], staged: StagedLayer[], run: Run): Prom
     const job = {
       digest,
       size,
-      target: await run.client.blobTarget(digest),
       outputs: staged.map(({ layer, record }, at) => ({ layer, record, diffId: (plans[at] ?? plan).diffId })),
       // Free space is no limit here: when it runs out, the kernel's own error says so.
       maxPlainBytes: Math.max(SMALL_LAYER_BYTES, size * MAX_EXPANSION),
@@ -171,6 +170,7 @@ async function unpack(plans: LayerPlan[], staged: StagedLayer[], run: Run): Prom
       },
       () => {
         for (const one of plans) tell(run, one, 'downloading');
+        return run.client.blobTarget(digest);
       },
     );
   } finally {

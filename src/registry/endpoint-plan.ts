@@ -38,6 +38,8 @@ export interface PlannedEndpoint {
   readonly clientCertificates: readonly ClientCertificate[];
   /** Sent to this endpoint's own origin only. Values may be secrets. */
   readonly headers: Readonly<Record<string, string | readonly string[]>>;
+  /** URL of a proxy, which may have a password; undefined for what the environment says. */
+  readonly proxy: string | undefined;
   /** Milliseconds for one connection; undefined for the usual. */
   readonly connectMs: number | undefined;
   readonly from: Provenance;
@@ -70,6 +72,7 @@ export function originEndpoint({ domain, path }: RepositoryName, insecure: boole
     caFiles: [],
     clientCertificates: [],
     headers: {},
+    proxy: undefined,
     connectMs: undefined,
     from: { file: undefined, line: undefined, section: 'the name' },
   };

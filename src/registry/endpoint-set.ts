@@ -127,6 +127,8 @@ function transportSettings(planned: PlannedEndpoint, common: TransportSettings, 
     insecureHosts: planned.skipVerify ? [...new Set(hosts.map(({ hostname }) => hostname))] : [],
     caFiles: [...common.caFiles, ...planned.caFiles],
     clientCertificates: planned.clientCertificates.map((pair) => ({ ...pair, host: hosts[0]?.host ?? '' })),
+    // As containerd: it holds whatever the environment excludes from proxies.
+    proxy: planned.proxy === undefined ? common.proxy : { http: planned.proxy, https: planned.proxy, no: undefined },
     timeouts: {
       ...common.timeouts,
       connectMs: planned.connectMs ?? (isLast ? connectMs : Math.min(connectMs, mirrorConnectMs)),

@@ -79,6 +79,8 @@ function explainOne(planned: PlannedEndpoint, certsDir: string, { caFiles, env }
     join(certsDir, name),
   );
   const { connectMs, skipVerify, clientCertificates, namespace } = planned;
+  const usual = proxySettings(env);
+  const settings = planned.proxy === undefined ? usual : { http: planned.proxy, https: planned.proxy, no: undefined };
   return {
     urls: [...planned.bases],
     repository: planned.path,
@@ -94,7 +96,7 @@ function explainOne(planned: PlannedEndpoint, certsDir: string, { caFiles, env }
     },
     headers: Object.keys(planned.headers),
     connectTimeoutMs: connectMs ?? null,
-    proxy: proxyFor(base, proxySettings(env))?.host ?? null,
+    proxy: proxyFor(base, settings)?.host ?? null,
     from: provenance(planned.from),
   };
 }

@@ -16,7 +16,7 @@ import type { Fields } from './fields.js';
 import { parseGoDuration } from './go-duration.js';
 import { parseHeaders } from './hosts-headers.js';
 
-const hostKeys = ['capabilities', 'ca', 'client', 'skip_verify', 'header', 'override_path', 'dial_timeout'];
+const hostKeys = ['capabilities', 'ca', 'client', 'skip_verify', 'header', 'override_path', 'dial_timeout', 'proxy'];
 
 /** @param insecure - what the user said about the registry of the name, for when the file says nothing about it. */
 export function planFromHostsToml(document: Fields, name: RepositoryName, insecure: boolean): EndpointPlan {
@@ -91,12 +91,13 @@ function capabilitiesOf(fields: Fields): Pick<PlannedEndpoint, 'resolves' | 'pul
 
 function settingsOf(
   fields: Fields,
-): Pick<PlannedEndpoint, 'skipVerify' | 'caFiles' | 'clientCertificates' | 'headers' | 'connectMs'> {
+): Pick<PlannedEndpoint, 'skipVerify' | 'caFiles' | 'clientCertificates' | 'headers' | 'proxy' | 'connectMs'> {
   return {
     skipVerify: fields.flag('skip_verify') ?? false,
     caFiles: (fields.textOrTexts('ca') ?? []).map((path) => absolute(path, fields)),
     clientCertificates: clientCertificates(fields),
     headers: parseHeaders(fields.table('header')),
+    proxy: proxyOf(fields),
     connectMs: connectMs(fields),
   };
 }
@@ -111,6 +112,14 @@ function clientCertificates(fields: Fields): ClientCertificate[] {
       throw configError(fields.placeOf('client'), '"client" is a path, or a list of paths or of pairs of paths');
     return { cert: absolute(cert, fields), key: key === '' ? undefined : absolute(key, fields) };
   });
+}
+
+function proxyOf(fields: Fields): string | undefined {
+  const text = fields.text('proxy');
+  if (text === undefined || text === '') return undefined;
+  if (!/^https?:\/\/[^/?#]+\/?$/.test(text) || !URL.canParse(text))
+    throw configError(fields.placeOf('proxy'), '"proxy" is no http:// or https:// URL of a host');
+  return text;
 }
 
 function connectMs(fields: Fields): number | undefined {

@@ -35,9 +35,9 @@ interface Scene {
   pull(): ReturnType<typeof pull>;
 }
 
-async function scene(t: TestContext, fault: (image: Image) => Fault, toml = ''): Promise<Scene> {
+async function scene(t: TestContext, fault: (image: Image) => Fault, toml = '', archives = layers): Promise<Scene> {
   const contents = emptyContents();
-  const image = buildImage({ layers, compression: 'none' });
+  const image = buildImage({ layers: archives, compression: 'none' });
   addImage(contents, 'test/image', '1', image);
   const origin = await startRegistry({ contents });
   const mirror = await startRegistry({ contents, fault: fault(image) });
@@ -159,6 +159,16 @@ test('a mirror without the layers is asked for them, and no warning is made of i
   checkStore(it.root);
   const kinds = it.events.flatMap((event) => (event.type === 'failover' ? [event.kind] : []));
   assert.ok(kinds.length >= 4 && kinds.every((kind) => kind === 'missing'));
+});
+
+test('a mirror that has failed for some layers is not asked for the others', { skip }, async (t) => {
+  const many = Array.from({ length: 12 }, (_, index) => tar(file(`f${index}`, String(index))));
+  const it = await scene(t, () => on(/\/blobs\//, (_q, _a, response) => void response.destroy()), '', many);
+  await it.pull();
+  checkStore(it.root);
+  // The config and, at the same time, as many layers as there are places.
+  assert.ok(blobRequests(it.mirror).length <= 5, `${blobRequests(it.mirror).length} requests`);
+  assert.equal(blobRequests(it.origin).length, 13);
 });
 
 test('the registry itself is not given up for a lie', { skip }, async (t) => {

@@ -84,6 +84,7 @@ const fields: [what: string, text: string, index: number, expected: Partial<Plan
     0,
     { headers: { 'x-one': ['1'], 'x-two': ['a', 'b'] } },
   ],
+  ['proxy', '[host."m.test"]\nproxy = "http://p.test:3128"', 0, { proxy: 'http://p.test:3128' }],
   ['dial_timeout', '[host."m.test"]\ndial_timeout = "1.5s"', 0, { connectMs: 1500 }],
   [
     'no server: the registry itself comes last',
@@ -218,6 +219,7 @@ const malformed: [text: string, line: number, message: RegExp][] = [
   ['[host."m.test"]\nclient = [1]', 2, /"client" is a path/],
   ['[host."m.test"]\nskip_verify = "yes"', 2, /"skip_verify" is no true or false/],
   ['[host."m.test"]\noverride_path = 1', 2, /"override_path" is no true or false/],
+  ['[host."m.test"]\nproxy = "socks5://me:hunter2@p.test"', 2, /"proxy" is no http/],
   ['[host."m.test"]\ndial_timeout = "soon"', 2, /"dial_timeout" is no duration/],
   ['[host."m.test".header]\nx = 1', 2, /"x" is no string or list/],
   ['[host."m.test".header]\nx = "hunter2\\r\\ny: z"', 2, /a header that HTTP does not allow/],
