@@ -1,8 +1,5 @@
 /** Where the bytes of one blob may come from, in a form that travels to a worker thread. */
 import type { OutgoingHttpHeaders } from 'node:http';
-import type { Digest } from '../../store/oci/digest.js';
-import { ownHeaders, repositoryUrl } from './api.js';
-import type { EndpointSet, LiveEndpoint } from './endpoint-set.js';
 import type { Judgement } from './failure-kind.js';
 import type { TransportSettings } from './settings.js';
 
@@ -42,23 +39,6 @@ export interface BlobFailover extends Judgement {
   /** Bytes that were handed on so far. */
   readonly offset: number;
   readonly reason: string;
-}
-
-export async function blobTarget(set: EndpointSet, name: string, digest: Digest): Promise<BlobTarget> {
-  const endpoints = await Promise.all(set.usable('pulls').map((endpoint) => blobEndpoint(endpoint, digest)));
-  return { name, endpoints };
-}
-
-async function blobEndpoint({ id, shown, api }: LiveEndpoint, digest: Digest): Promise<BlobEndpoint> {
-  const bases = await api.endpoint.candidates();
-  return {
-    id,
-    shown,
-    urls: bases.map((base) => repositoryUrl(api, `blobs/${digest}`, base).href),
-    authorization: api.authorizer.current(),
-    headers: ownHeaders(api),
-    transport: api.transport.settings,
-  };
 }
 
 /**

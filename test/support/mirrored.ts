@@ -23,6 +23,9 @@ export interface MirroredOptions {
   readonly client?: Partial<RegistryClientOptions>;
 }
 
+/** On a busy machine a fail-over must not come from its being slow. */
+export const patient = { connectMs: 20_000, responseMs: 20_000, apiMs: 20_000, stallMs: 20_000 };
+
 export async function mirrored(t: TestContext, options: MirroredOptions): Promise<Mirrored> {
   const image = options.image ?? opaqueImage();
   const origin = await serve(t, { image, ...options.origin });
@@ -38,6 +41,7 @@ export async function mirrored(t: TestContext, options: MirroredOptions): Promis
     configDir: configDir(t, { [hostsToml(origin.host)]: toml }),
     onFailover: (failover) => failovers.push(failover),
     ...options.client,
+    timeouts: { ...patient, ...options.client?.timeouts },
   });
   return { image, origin, mirrors, client, failovers };
 }

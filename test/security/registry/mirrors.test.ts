@@ -7,14 +7,14 @@ import { on, redirectTo } from '../../../fixtures/registry/faults.js';
 import { configDir, hostsToml } from '../../support/config-files.js';
 import { listenFor } from '../../support/listener.js';
 import { loggedIn, userEntry } from '../../support/logins.js';
-import { mirrored } from '../../support/mirrored.js';
+import { mirrored, patient } from '../../support/mirrored.js';
 import { missing } from '../../support/needs.js';
 import { clientFor, fetchLayer, opaqueImage, serve } from '../../support/registry.js';
 import { tempDir } from '../../support/temp.js';
 
 const auth = { kind: 'basic', user: 'me', password: 'origin-secret' } as const;
 
-describe('a mirror', { concurrency: true }, () => {
+describe('a mirror', { concurrency: 4 }, () => {
   test('never gets the login of the registry, also when it asks for one', async (t) => {
     const image = opaqueImage();
     const origin = await serve(t, { image, auth });
@@ -26,6 +26,7 @@ describe('a mirror', { concurrency: true }, () => {
     });
     const toml = `[host."${greedy.url}"]\n[host."${bearer.url}"]\n`;
     const client = clientFor(t, origin.host, {
+      timeouts: patient,
       configDir: configDir(t, { [hostsToml(origin.host)]: toml }),
       env: loggedIn(t, { [origin.host]: userEntry('me', 'origin-secret') }),
     });
@@ -42,6 +43,7 @@ describe('a mirror', { concurrency: true }, () => {
     const mirror = await serve(t, { image, auth: { kind: 'bearer', user: 'm', password: 'mirror-secret' } });
     const origin = await serve(t, { image });
     const client = clientFor(t, origin.host, {
+      timeouts: patient,
       configDir: configDir(t, { [hostsToml(origin.host)]: `[host."${mirror.url}"]\ncapabilities = ["pull"]` }),
       env: loggedIn(t, { [mirror.host]: userEntry('m', 'mirror-secret'), [origin.host]: userEntry('me', 'x') }),
     });
@@ -102,7 +104,10 @@ describe('a mirror', { concurrency: true }, () => {
     const mirror = await serve(t, { tls });
     const origin = await serve(t);
     const toml = `[host."http://${mirror.host}"]\nskip_verify = false\n`;
-    const client = clientFor(t, origin.host, { configDir: configDir(t, { [hostsToml(origin.host)]: toml }) });
+    const client = clientFor(t, origin.host, {
+      timeouts: patient,
+      configDir: configDir(t, { [hostsToml(origin.host)]: toml }),
+    });
     await client.getManifest('1');
     assert.deepEqual(mirror.requests, []);
   });

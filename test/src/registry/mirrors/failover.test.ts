@@ -10,7 +10,7 @@ import { clientFor, fetchBlob, fetchLayer, opaqueImage } from '../../../support/
 
 const mebibyte = 1024 * 1024;
 
-describe('mirrors', { concurrency: true }, () => {
+describe('mirrors', { concurrency: 4 }, () => {
   test('a mirror that has everything: the registry is not asked', async (t) => {
     const { image, origin, mirrors, client, failovers } = await mirrored(t, { mirrors: [{}] });
     assert.equal(await client.headManifest('1'), image.manifest.digest);
@@ -55,12 +55,13 @@ describe('mirrors', { concurrency: true }, () => {
   ];
   for (const [what, fault, kind, reason] of faults) {
     test(`a mirror that ${what}: the registry is asked`, async (t) => {
-      const { image, origin, mirrors, client, failovers } = await mirrored(t, { mirrors: [{ fault }] });
-      const started = performance.now();
+      const { image, origin, mirrors, client, failovers } = await mirrored(t, {
+        mirrors: [{ fault }],
+        client: fault === silence ? { timeouts: { responseMs: 2000 } } : {},
+      });
       assert.deepEqual((await client.getManifest('1')).bytes, image.manifest.bytes);
       assert.deepEqual((await client.getManifest(image.manifest.digest)).bytes, image.manifest.bytes);
       assert.deepEqual((await fetchLayer(client, image)).bytes, image.layers[0]);
-      assert.ok(performance.now() - started < 5000);
       assert.equal(failovers[0]?.kind, kind);
       assert.match(failovers[0]?.reason ?? '', reason);
       assert.match(failovers[0]?.from ?? '', new RegExp(`${mirrors[0]?.host}/v2/$`));
@@ -144,7 +145,8 @@ describe('mirrors', { concurrency: true }, () => {
   test('a mirror that stalls in the middle is left, and not asked again', async (t) => {
     const image = opaqueImage(3 * mebibyte);
     const fault = on(/\/blobs\//, stallAfter(mebibyte));
-    const { origin, mirrors, client } = await mirrored(t, { image, mirrors: [{ fault }] });
+    const timeouts = { stallMs: 2000 };
+    const { origin, mirrors, client } = await mirrored(t, { image, mirrors: [{ fault }], client: { timeouts } });
     for (let i = 0; i < 2; i++)
       assert.ok((await fetchLayer(client, image)).bytes.equals(image.layers[0] ?? Buffer.alloc(0)));
     assert.equal(blobRequests(mirrors[0] ?? origin).length, 1);
