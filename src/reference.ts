@@ -73,12 +73,16 @@ function referenceDigest(text: string): Digest {
 }
 
 /** The first part is a host when it cannot be a namespace: it has a dot, a colon or a capital, or is `localhost`. */
-function splitDomain(text: string): [domain: string, remainder: string] {
+export function namesDomain(text: string): boolean {
   const slash = text.indexOf('/');
-  const first = slash === -1 ? '' : text.slice(0, slash);
-  const isHost = slash !== -1 && (/[.:]/.test(first) || first === 'localhost' || first.toLowerCase() !== first);
-  let domain = isHost ? first : defaultDomain;
-  let remainder = isHost ? text.slice(slash + 1) : text;
+  const first = text.slice(0, Math.max(0, slash));
+  return slash !== -1 && (/[.:]/.test(first) || first === 'localhost' || first.toLowerCase() !== first);
+}
+
+function splitDomain(text: string): [domain: string, remainder: string] {
+  const slash = namesDomain(text) ? text.indexOf('/') : -1;
+  let domain = slash === -1 ? defaultDomain : text.slice(0, slash);
+  let remainder = text.slice(slash + 1);
   if (domain === legacyDefaultDomain) domain = defaultDomain;
   if (domain === defaultDomain && !remainder.includes('/')) remainder = officialPrefix + remainder;
   return [domain, remainder];

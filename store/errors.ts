@@ -16,6 +16,7 @@ export const errorCodes = {
   E_REGISTRY: 'a registry answered with an error or broke its protocol',
   E_NETWORK: 'a registry cannot be reached or stopped answering',
   E_TLS: 'the identity of a registry cannot be verified',
+  E_CONFIG: 'a configuration of registries on this machine is wrong, or forbids what was asked for',
   E_CREDENTIALS: 'stored credentials cannot be read',
   E_CANCELLED: 'the operation was cancelled',
   E_STORE: 'the data root is damaged or has an unknown shape',

@@ -40,6 +40,7 @@ const homes: Record<string, string> = {
   koffi: 'store/linux',
   ora: 'src/cli',
   'p-limit': 'src/pull',
+  'smol-toml': 'src/registry/mirrors/toml-document.ts',
   'tar-stream': 'store/tar/entries.ts',
 };
 

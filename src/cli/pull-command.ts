@@ -1,8 +1,10 @@
 /** `tspull [OPTIONS] REFERENCE…` */
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { printable } from '../../store/printable.js';
 import { type PulledImage, type PullOptions, pull } from '../pull/pull.js';
 import type { OnPullEvent } from '../pull/pull-event.js';
+import type { ShortNames } from '../pull/reference-for.js';
+import type { ExplainOutput } from './explain-command.js';
 import type { CliContext } from './main.js';
 import { lineReporter } from './pull-lines.js';
 import { checkArity, parseCommandLine, useDockerTexts } from './usage.js';
@@ -13,6 +15,9 @@ interface Flags {
   platform?: string;
   insecure?: boolean;
   ca?: string[];
+  mirror?: string[];
+  shortNames?: ShortNames;
+  explain?: boolean;
   maxConcurrentDownloads?: number;
   quiet?: boolean;
   json?: boolean;
@@ -34,6 +39,11 @@ export async function pullProgram(context: CliContext): Promise<undefined> {
     .option('--platform <platform>', 'as linux/arm64 (default: this machine)')
     .option('--insecure', 'allow plain http, and https with any certificate')
     .option('--ca <file>', 'file with certificate authorities to trust as well (repeatable)', collect)
+    .option('--mirror <url>', 'ask this mirror first; REGISTRY=URL for one registry only (repeatable)', collect)
+    .addOption(
+      new Option('--short-names <rules>', 'by whose rules a name gets its registry').choices(['docker', 'containers']),
+    )
+    .option('--explain', 'print which endpoints would be asked, and why; nothing is pulled')
     .option(
       '--max-concurrent-downloads <number>',
       'layers in work at the same time (default: processors, at most 3)',
@@ -47,7 +57,8 @@ export async function pullProgram(context: CliContext): Promise<undefined> {
       checkArity(program, names, { least: 1, most: Number.POSITIVE_INFINITY });
       for (const name of names) {
         try {
-          await pullOne(name, flags, context);
+          if (flags.explain) await explainName(name, pullOptions(flags), { ...context, json: flags.json ?? false });
+          else await pullOne(name, flags, context);
         } catch (error) {
           context.report(error);
           if (context.signal.aborted) return;
@@ -71,12 +82,21 @@ async function pullOne(name: string, flags: Flags, context: CliContext): Promise
   else context.out(`${printable(pulled.reference)}\n`);
 }
 
-function pullOptions({ root, platform, insecure, ca, maxConcurrentDownloads }: Flags): PullOptions {
+/** Loaded only when asked for. */
+async function explainName(name: string, options: PullOptions, output: ExplainOutput): Promise<void> {
+  const { explainOne } = await import('./explain-command.js');
+  return explainOne(name, options, output);
+}
+
+function pullOptions(flags: Flags): PullOptions {
+  const { root, platform, insecure, ca, mirror, shortNames, maxConcurrentDownloads } = flags;
   return {
     ...(root !== undefined && { root }),
     ...(platform !== undefined && { platform }),
     ...(insecure !== undefined && { insecure }),
     ...(ca !== undefined && { caFiles: ca }),
+    ...(mirror !== undefined && { mirrors: mirror }),
+    ...(shortNames !== undefined && { shortNames }),
     ...(maxConcurrentDownloads !== undefined && { maxConcurrentDownloads }),
   };
 }

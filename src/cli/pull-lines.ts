@@ -36,6 +36,9 @@ export function eventLine(event: PullEvent): string | undefined {
     const seconds = Math.max(1, Math.round(event.delayMs / 1000));
     return `${shortDigest(event.digest)}: Retrying in ${seconds} second${seconds === 1 ? '' : 's'} (${printable(event.reason, 200)})`;
   }
+  // That a mirror does not hold everything is no trouble.
+  if (event.type === 'failover' && event.kind !== 'missing')
+    return `WARNING: ${printable(event.from)} is of no use, going on at ${printable(event.to)} (${printable(event.reason, 200)})`;
   if (event.type === 'warning') return `WARNING: ${printable(event.message)}`;
   if (event.type !== 'done') return undefined;
   const status = event.upToDate ? 'Image is up to date' : 'Downloaded newer image';

@@ -94,6 +94,7 @@ export function createLayerCommitter(store: Store, repository: string, signal: A
   return {
     commit: (plan, staged, size) =>
       new Promise((resolve, reject) => {
+        if (signal.aborted) return reject(signal.reason);
         ready.set(plan.index, {
           plan,
           staged,

@@ -159,7 +159,6 @@ async function unpack(plans: LayerPlan[], staged: StagedLayer[], run: Run): Prom
     const job = {
       digest,
       size,
-      target: await run.client.blobTarget(digest),
       outputs: staged.map(({ layer, record }, at) => ({ layer, record, diffId: (plans[at] ?? plan).diffId })),
       keepIn: size > WORTH_KEEPING_BYTES ? run.store.root : undefined,
       // Free space is no limit here: when it runs out, the kernel's own error says so.
@@ -169,12 +168,14 @@ async function unpack(plans: LayerPlan[], staged: StagedLayer[], run: Run): Prom
     return await run.workers.run(
       job,
       {
-        authorize: (challenge, rejected) => run.client.authorize(challenge, rejected),
+        authorize: (challenge) => run.client.authorize(challenge),
+        onFailover: (failover) => run.client.blobFailedOver(failover),
         onRetry: (event) => run.emit({ type: 'retry', index: plan.index, digest, ...event }),
         signal: run.signal,
       },
       () => {
         for (const one of plans) tell(run, one, 'downloading');
+        return run.client.blobTarget(digest);
       },
     );
   } finally {

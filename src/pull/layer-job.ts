@@ -1,11 +1,13 @@
 /** One blob from the registry into one or more staged layers, in one pass. Runs in a worker thread, or on the main thread for small blobs. */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { KnownError } from '../../store/errors.js';
 import { openPartialBlob, type PartialBlob } from '../../store/layers/partial-blob.js';
 import type { DiffId, Digest } from '../../store/oci/digest.js';
 import { type ExtractedLayer, extractLayer, type LayerExtraction } from '../../store/tar/extract-layer.js';
-import { type BlobTarget, streamBlob } from '../registry/blob-stream.js';
+import { streamBlob } from '../registry/blob-stream.js';
+import { type BlobChallenge, type BlobFailover, type BlobTarget, withoutSuspects } from '../registry/blob-target.js';
+import { isWrongContent } from '../registry/failure-kind.js';
+import type { TransportSettings } from '../registry/settings.js';
 import { openTransport, type Transport } from '../registry/transport.js';
 
 /** Plain data: it travels to a worker thread. */
@@ -24,74 +26,93 @@ export interface LayerJob {
 }
 
 export interface LayerJobPorts {
-  authorize: (wwwAuthenticate: string, rejected?: string) => Promise<string | undefined>;
+  authorize: (challenge: BlobChallenge) => Promise<string | undefined>;
   onRetry: (event: { offset: number; delayMs: number; reason: string }) => void;
+  onFailover: (event: BlobFailover) => void;
   signal: AbortSignal;
 }
 
-let transport: { key: string; open: Transport } | undefined;
+const transports = new Map<string, Transport>();
 
 /** Connections are kept between the jobs of a thread. */
-function transportFor(target: BlobTarget): Transport {
-  const key = JSON.stringify(target.transport);
-  if (transport?.key !== key) {
-    transport?.open.close();
-    transport = { key, open: openTransport(target.transport) };
-  }
-  return transport.open;
+function transportFor(settings: TransportSettings): Transport {
+  const key = JSON.stringify(settings);
+  const transport = transports.get(key) ?? openTransport(settings);
+  transports.set(key, transport);
+  return transport;
 }
 
 /** Lets go of this thread's connections. */
 export function closeJobTransport(): void {
-  transport?.open.close();
-  transport = undefined;
+  for (const transport of transports.values()) transport.close();
+  transports.clear();
 }
 
 /**
- * Fetches and unpacks. If the content turns out wrong after the transfer had to be resumed, in this run or after an earlier one, the
- * blob is fetched once more from its start: a registry may have answered for another blob in the middle.
+/**
+ * Fetches and unpacks. When the bytes turn out to be wrong, endpoints that served some of them are ruled out and the blob is
+ * fetched again from its start; so it is, once, when only one endpoint is left and the transfer had to be resumed: a registry
+ * may have answered for another blob in the middle. Bytes that an earlier run left are the first to be suspected.
  */
 export async function runLayerJob(job: LayerJob, ports: LayerJobPorts): Promise<ExtractedLayer[]> {
   const partial = job.keepIn === undefined ? undefined : openPartialBlob(job.keepIn, job.digest, job.size);
-  let resumed = false;
-  const onRetry: LayerJobPorts['onRetry'] = (event) => {
-    resumed ||= event.offset > 0;
-    ports.onRetry(event);
-  };
-  const onReplay = (bytes: number) => {
-    resumed ||= bytes > 0;
-  };
   try {
-    return await attempt(job, { ...ports, onRetry }, { partial, onReplay });
-  } catch (error) {
-    if (!isWrongContent(error)) throw error;
-    partial?.discard();
-    if (!resumed) throw error;
-    ports.onRetry({ offset: 0, delayMs: 0, reason: error.message });
-    for (const { layer, record } of job.outputs) {
-      rmSync(join(layer, 'diff'), { recursive: true, force: true });
-      rmSync(join(record, 'tar-split.json.gz'), { force: true });
-    }
-    return await attempt(job, ports);
+    return await untilRight(job, ports, partial);
   } finally {
     partial?.close();
   }
 }
 
-function isWrongContent(error: unknown): error is KnownError {
-  return error instanceof KnownError && (error.code === 'E_VERIFY' || error.code === 'E_ARCHIVE');
+async function untilRight(
+  job: LayerJob,
+  ports: LayerJobPorts,
+  partial: PartialBlob | undefined,
+): Promise<ExtractedLayer[]> {
+  let { target } = job;
+  let maySayAgain = true;
+  for (;;) {
+    const seen: Seen = { replayed: 0, resumed: false, sources: new Set() };
+    try {
+      return await attempt({ ...job, target }, ports, { partial, seen });
+    } catch (error) {
+      if (!isWrongContent(error)) throw error;
+      partial?.discard();
+      if (seen.replayed === 0) {
+        const others = withoutSuspects(target, seen.sources);
+        if (others === undefined && !(seen.resumed && maySayAgain && error.code === 'E_VERIFY')) throw error;
+        if (others === undefined) maySayAgain = false;
+        else ruleOut(target, others, error.message, ports);
+        target = others ?? target;
+      }
+      ports.onRetry({ offset: 0, delayMs: 0, reason: error.message });
+      for (const { layer, record } of job.outputs) {
+        rmSync(join(layer, 'diff'), { recursive: true, force: true });
+        rmSync(join(record, 'tar-split.json.gz'), { force: true });
+      }
+    }
+  }
 }
 
-interface Keeping {
-  partial: PartialBlob | undefined;
-  /** Told how much an earlier run left, as soon as there is any. */
-  onReplay: (bytes: number) => void;
+/** Where the bytes of one attempt came from. */
+interface Seen {
+  /** Bytes that an earlier run had left. */
+  replayed: number;
+  resumed: boolean;
+  /** Ids of endpoints. */
+  sources: Set<number>;
+}
+
+function ruleOut(before: BlobTarget, after: BlobTarget, reason: string, { onFailover }: LayerJobPorts): void {
+  const to = after.endpoints[0]?.id ?? 0;
+  for (const { id } of before.endpoints)
+    if (!after.endpoints.some((left) => left.id === id))
+      onFailover({ from: id, to, offset: 0, reason, kind: 'wrong', givesUp: true });
 }
 
 async function attempt(
   job: LayerJob,
-  { authorize, onRetry, signal }: LayerJobPorts,
-  keeping?: Keeping,
+  { authorize, onRetry, onFailover, signal }: LayerJobPorts,
+  { partial, seen }: { partial: PartialBlob | undefined; seen: Seen },
 ): Promise<ExtractedLayer[]> {
   const extractions: LayerExtraction[] = [];
   const progress = new Float64Array(job.progress);
@@ -104,21 +125,26 @@ async function attempt(
       progress[0] = (progress[0] ?? 0) + chunk.length;
       progress[1] = extractions[0]?.plainBytes ?? 0;
     };
-    const offset = keeping?.partial?.replay((chunk) => {
-      keeping.onReplay(chunk.length);
+    partial?.replay((chunk) => {
+      seen.replayed += chunk.length;
       unpack(chunk);
     });
     await streamBlob({
       target: job.target,
       size: job.size,
-      ...(offset !== undefined && { offset }),
-      transport: transportFor(job.target),
+      offset: seen.replayed,
+      transportFor,
       onChunk(chunk) {
-        keeping?.partial?.append(chunk);
+        partial?.append(chunk);
         unpack(chunk);
       },
       authorize,
-      onRetry: ({ offset, delayMs, error }) => onRetry({ offset, delayMs, reason: error.message }),
+      onRetry({ offset, delayMs, error }) {
+        seen.resumed ||= offset > 0;
+        onRetry({ offset, delayMs, reason: error.message });
+      },
+      onFailover,
+      onSource: (endpoint) => seen.sources.add(endpoint),
       signal,
     });
     return extractions.map((extraction) => extraction.finish());

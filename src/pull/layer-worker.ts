@@ -1,5 +1,6 @@
 /** The worker thread's side: one layer job at a time. */
 import { parentPort } from 'node:worker_threads';
+import type { BlobChallenge, BlobFailover } from '../registry/blob-target.js';
 import { closeJobTransport, type LayerJob, runLayerJob } from './layer-job.js';
 import { type FromWorker, packError, type ToWorker, unpackError } from './thread-messages.js';
 
@@ -11,16 +12,17 @@ const abort = new AbortController();
 const waiting = new Map<number, { resolve: (value: string | undefined) => void; reject: (error: Error) => void }>();
 let requests = 0;
 
-function authorize(wwwAuthenticate: string, rejected?: string): Promise<string | undefined> {
+function authorize(challenge: BlobChallenge): Promise<string | undefined> {
   const request = ++requests;
-  say({ type: 'authorize', request, wwwAuthenticate, rejected });
+  say({ type: 'authorize', request, challenge });
   return new Promise((resolve, reject) => waiting.set(request, { resolve, reject }));
 }
 
 async function run(job: LayerJob): Promise<void> {
   try {
     const onRetry = (event: { offset: number; delayMs: number; reason: string }) => say({ type: 'retry', ...event });
-    say({ type: 'done', layers: await runLayerJob(job, { authorize, onRetry, signal: abort.signal }) });
+    const onFailover = (failover: BlobFailover) => say({ type: 'failover', failover });
+    say({ type: 'done', layers: await runLayerJob(job, { authorize, onRetry, onFailover, signal: abort.signal }) });
   } catch (error) {
     say({ type: 'failed', error: packError(error) });
   }

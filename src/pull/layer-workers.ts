@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import pLimit from 'p-limit';
 import type { ExtractedLayer } from '../../store/tar/extract-layer.js';
+import type { BlobTarget } from '../registry/blob-target.js';
 import { closeJobTransport, type LayerJob, type LayerJobPorts, runLayerJob } from './layer-job.js';
 import { type FromWorker, packError, type ToWorker, unpackError } from './thread-messages.js';
 
@@ -13,8 +14,12 @@ import { type FromWorker, packError, type ToWorker, unpackError } from './thread
 const MAIN_THREAD_BYTES = 512 * 1024;
 
 export interface LayerWorkers {
-  /** Waits for a free place, then runs the job there. `onStart` is called when it gets one. */
-  run(job: LayerJob, ports: LayerJobPorts, onStart: () => void): Promise<ExtractedLayer[]>;
+  /** Waits for a free place, then runs the job there. `onStart` is called when it gets one: by then more is known of endpoints. */
+  run(
+    job: Omit<LayerJob, 'target'>,
+    ports: LayerJobPorts,
+    onStart: () => Promise<BlobTarget>,
+  ): Promise<ExtractedLayer[]>;
   close(): Promise<void>;
 }
 
@@ -28,10 +33,10 @@ export function createLayerWorkers(places: number): LayerWorkers {
     return worker;
   };
   return {
-    run: (job, ports, onStart) =>
+    run: (described, ports, onStart) =>
       limit(async () => {
         ports.signal.throwIfAborted();
-        onStart();
+        const job = { ...described, target: await onStart() };
         if (job.size <= MAIN_THREAD_BYTES) return await runLayerJob(job, ports);
         const worker = take();
         const layers = await runIn(worker, job, ports);
@@ -70,6 +75,7 @@ function runIn(worker: Worker, job: LayerJob, ports: LayerJobPorts): Promise<Ext
       if (message.type === 'done') end(() => resolve(message.layers));
       else if (message.type === 'failed') end(() => reject(unpackError(message.error)));
       else if (message.type === 'retry') ports.onRetry(message);
+      else if (message.type === 'failover') ports.onFailover(message.failover);
       else void answer(message, ports, say);
     };
     worker.on('message', onMessage);
@@ -81,12 +87,12 @@ function runIn(worker: Worker, job: LayerJob, ports: LayerJobPorts): Promise<Ext
 }
 
 async function answer(
-  { request, wwwAuthenticate, rejected }: FromWorker & { type: 'authorize' },
+  { request, challenge }: FromWorker & { type: 'authorize' },
   ports: LayerJobPorts,
   say: (message: ToWorker) => void,
 ): Promise<void> {
   try {
-    say({ type: 'authorization', request, value: await ports.authorize(wwwAuthenticate, rejected) });
+    say({ type: 'authorization', request, value: await ports.authorize(challenge) });
   } catch (error) {
     say({ type: 'authorization', request, value: undefined, error: packError(error) });
   }

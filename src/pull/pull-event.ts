@@ -13,6 +13,8 @@ export type PullEvent =
   | { type: 'progress'; index: number; digest: Digest; current: number; total: number; unpacked: number }
   /** A transfer broke and goes on from `offset` after `delayMs`. */
   | { type: 'retry'; index: number; digest: Digest; offset: number; delayMs: number; reason: string }
+  /** One endpoint does not have something, cannot be asked, or serves something else; the next one is asked. */
+  | { type: 'failover'; from: string; to: string; kind: 'missing' | 'failed' | 'wrong'; reason: string }
   | { type: 'done'; reference: string; digest: Digest; image: ImageId; upToDate: boolean };
 
 export type LayerStatus =

@@ -3,11 +3,12 @@ import { explainIoFailure } from '../../store/io-failure.js';
 import type { Digest, ImageId } from '../../store/oci/digest.js';
 import { type Platform, parsePlatform } from '../../store/oci/platform.js';
 import { defaultRoot } from '../../store/store.js';
-import { canonicalString, familiarString, parseReference, type Reference, withDefaultTag } from '../reference.js';
+import { canonicalString, familiarString, type Reference } from '../reference.js';
 import { createRegistryClient, type RegistryClient } from '../registry/client.js';
 import type { BringOptions, Brought } from './bring-image.js';
 import { findLocalImage } from './local-image.js';
 import type { OnPullEvent } from './pull-event.js';
+import { referenceFor, type ShortNames } from './reference-for.js';
 
 export interface PullOptions {
   /** The data root; default `TSPULL_ROOT`, else /var/lib/tspull. */
@@ -16,6 +17,12 @@ export interface PullOptions {
   platform?: string;
   /** Allow plain http, and https with any certificate. Loopback registries may always speak http. */
   insecure?: boolean;
+  /** Mirrors that are asked before those that the machine has configured: a URL, or `REGISTRY=URL` for one registry. */
+  mirrors?: string[];
+  /** Stands for `/etc` where the configuration of registries is looked up; default `TSPULL_CONFIG_DIR`. */
+  configDir?: string;
+  /** By whose rules a name without a registry gets one; default Docker's, which is always docker.io. */
+  shortNames?: ShortNames;
   /** Files with additional certificate authorities (PEM). */
   caFiles?: string[];
   /** Layers in work at the same time; default the number of processors, at most 3. */
@@ -40,15 +47,25 @@ export interface PulledImage {
  * @throws KnownError; see docs/errors.md for the codes
  */
 export async function pull(name: string, options: PullOptions = {}): Promise<PulledImage> {
-  const reference = withDefaultTag(parseReference(name));
+  const reference = await referenceFor(name, options.shortNames, options.configDir);
   const root = options.root ?? defaultRoot();
   const wanted = options.platform === undefined ? undefined : parsePlatform(options.platform);
   const emit = options.onEvent ?? (() => {});
   const signal = options.signal ?? new AbortController().signal;
   emit({ type: 'start', reference: familiarString(reference) });
   const { domain, path } = reference;
-  const { insecure = false, caFiles = [] } = options;
-  const client = createRegistryClient({ domain, path, insecure, caFiles, signal });
+  const { insecure = false, caFiles = [], mirrors = [], configDir } = options;
+  const client = createRegistryClient({
+    domain,
+    path,
+    byDigest: reference.digest !== undefined,
+    ...(configDir !== undefined && { configDir }),
+    mirrors,
+    insecure,
+    caFiles,
+    signal,
+    onFailover: (failover) => emit({ type: 'failover', ...failover }),
+  });
   try {
     const known = await ifUpToDate(client, root, reference, wanted);
     const places = options.maxConcurrentDownloads;

@@ -1,6 +1,7 @@
 /** What the main thread and a layer worker say to each other, and errors in a form that survives the way. */
 import { type ErrorCode, KnownError, SyscallError } from '../../store/errors.js';
 import type { ExtractedLayer } from '../../store/tar/extract-layer.js';
+import type { BlobChallenge, BlobFailover } from '../registry/blob-target.js';
 import type { LayerJob } from './layer-job.js';
 
 export type ToWorker =
@@ -9,8 +10,9 @@ export type ToWorker =
   | { type: 'abort' };
 
 export type FromWorker =
-  | { type: 'authorize'; request: number; wwwAuthenticate: string; rejected: string | undefined }
+  | { type: 'authorize'; request: number; challenge: BlobChallenge }
   | { type: 'retry'; offset: number; delayMs: number; reason: string }
+  | { type: 'failover'; failover: BlobFailover }
   | { type: 'done'; layers: ExtractedLayer[] }
   | { type: 'failed'; error: PackedError };
 

@@ -1,4 +1,4 @@
-/** GET requests to a registry's API: with credentials, redirects and retries. */
+/** GET requests to the API of one endpoint: with credentials, redirects and retries. */
 import type { IncomingHttpHeaders } from 'node:http';
 import { KnownError } from '../../store/errors.js';
 import type { Authorizer } from './authorizer.js';
@@ -15,10 +15,18 @@ export interface Api {
   readonly authorizer: Authorizer;
   readonly transport: Transport;
   readonly signal: AbortSignal | undefined;
+  /** `library/ubuntu` */
+  readonly repository: string;
+  /** Value of the `ns` query, if there is to be one. */
+  readonly namespace: string | undefined;
+  /** Sent with every request to the endpoint's own origin. */
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
+  /** What must never be shown. */
+  secrets(): string[];
 }
 
 export interface ApiGet {
-  /** Relative to the base URL, such as `v2/library/ubuntu/tags/list?n=100`. */
+  /** Relative to the repository, such as `tags/list?n=100`. */
   readonly path: string;
   readonly accept?: string;
   readonly maxBytes: number;
@@ -32,18 +40,28 @@ export interface ApiAnswer {
 
 /** The body of a good answer. @throws KnownError for any other, in Docker's words. */
 export function apiGet(api: Api, get: ApiGet): Promise<ApiAnswer> {
-  return withRetries(async (): Promise<Attempt<ApiAnswer>> => {
-    try {
-      const response = await api.endpoint.request((base) => getAuthorized(api, get, base));
-      if (response.status === 200) return { value: response };
-      const error = registryError(response, get.subject, api.authorizer.secrets());
-      if (!isPassingStatus(response.status)) throw error;
-      return { error, retryAfter: response.headers['retry-after'] };
-    } catch (error) {
-      if (error instanceof KnownError && error.code === 'E_NETWORK' && isPassing(error)) return { error };
-      throw error;
-    }
-  }, api.signal);
+  return withRetries(() => apiTry(api, get), api.signal);
+}
+
+/** One try of {@link apiGet}: failures that may pass are returned. */
+export async function apiTry(api: Api, get: ApiGet): Promise<Attempt<ApiAnswer>> {
+  try {
+    const response = await api.endpoint.request((base) => getAuthorized(api, get, base));
+    if (response.status === 200) return { value: response };
+    const error = registryError(response, get.subject, api.secrets());
+    if (!isPassingStatus(response.status)) throw error;
+    return { error, retryAfter: response.headers['retry-after'] };
+  } catch (error) {
+    if (error instanceof KnownError && error.code === 'E_NETWORK' && isPassing(error)) return { error };
+    throw error;
+  }
+}
+
+/** The URL of something in the repository. */
+export function repositoryUrl({ repository, namespace }: Api, path: string, base: URL): URL {
+  const url = new URL(`${repository}/${path}`, base);
+  if (namespace !== undefined) url.searchParams.append('ns', namespace);
+  return url;
 }
 
 /** Answers one challenge of the registry itself; who else asks for credentials gets none. */
@@ -59,11 +77,12 @@ async function getAuthorized(api: Api, get: ApiGet, base: URL): Promise<ApiRespo
 
 async function getRedirected(api: Api, get: ApiGet, base: URL, authorization: string | undefined) {
   const { transport, signal } = api;
-  let hop = firstHop(new URL(get.path, base));
+  let hop = firstHop(repositoryUrl(api, get.path, base));
   for (;;) {
     const headers = {
       'user-agent': 'tspull',
       ...(get.accept !== undefined && { accept: get.accept }),
+      ...(!hop.foreign && ownHeaders(api)),
       ...(authorization !== undefined && !hop.foreign && { authorization }),
     };
     const response = await apiRequest({
@@ -77,4 +96,11 @@ async function getRedirected(api: Api, get: ApiGet, base: URL, authorization: st
     if (!isRedirect(response.status)) return { response, foreign: hop.foreign };
     hop = nextHop(hop, response.headers.location);
   }
+}
+
+/** As Node takes them. */
+export function ownHeaders({ headers }: Pick<Api, 'headers'>): Record<string, string | string[]> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, typeof value === 'string' ? value : [...value]]),
+  );
 }

@@ -1,6 +1,7 @@
 /** Consumes the body of one answer: skips what is there already, hands on the rest, sees lies and stalls. */
 import type { IncomingMessage } from 'node:http';
 import { KnownError } from '../../store/errors.js';
+import { timeoutError } from './network-error.js';
 import type { Timeouts } from './settings.js';
 
 export interface BodyOptions {
@@ -44,7 +45,7 @@ export function consumeBody(response: IncomingMessage, options: BodyOptions): Pr
     const timer = setInterval(() => {
       if (++ticks < ticksPerWindow) return;
       if (bytesInWindow < timeouts.stallBytes)
-        stop(new KnownError('E_NETWORK', `${host} sent ${bytesInWindow} bytes in ${timeouts.stallMs / 1000} s`));
+        stop(timeoutError(`${host} sent ${bytesInWindow} bytes in ${timeouts.stallMs / 1000} s`));
       ticks = 0;
       bytesInWindow = 0;
     }, timeouts.stallMs / ticksPerWindow);

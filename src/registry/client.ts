@@ -1,25 +1,27 @@
-/** What a pull asks of a registry about one repository (distribution-spec). */
+/** What a pull asks of a registry, or of those who stand in for it, about one repository (distribution-spec). */
 import { KnownError } from '../../store/errors.js';
-import { type Descriptor, verifyBytes, verifyDigest } from '../../store/oci/descriptor.js';
-import { type Digest, digestOf, isDigest } from '../../store/oci/digest.js';
+import { type Descriptor, verifyBytes } from '../../store/oci/descriptor.js';
+import type { Digest } from '../../store/oci/digest.js';
 import { maxConfigBytes } from '../../store/oci/image-config.js';
-import { maxManifestBytes } from '../../store/oci/manifest.js';
-import { manifestTypes } from '../../store/oci/media-types.js';
 import { canonicalName, familiarName } from '../reference.js';
-import { type Api, apiGet } from './api.js';
-import { createAuthorizer } from './authorizer.js';
-import type { BlobTarget } from './blob-stream.js';
-import { apiHost, createEndpoint } from './endpoint.js';
-import { exchange } from './exchange.js';
-import { isPassing, isTimeout } from './network-error.js';
-import { defaultCertsDir, defaultTimeouts, proxySettings, type Timeouts, type TransportSettings } from './settings.js';
+import { apiTry } from './api.js';
+import { blobTarget } from './blob-endpoints.js';
+import type { BlobChallenge, BlobFailover, BlobTarget } from './blob-target.js';
+import { type EndpointPlan, originEndpoint, type RepositoryName } from './endpoint-plan.js';
+import { type EndpointSet, type Failover, openEndpoints } from './endpoint-set.js';
+import { askInTurn } from './failover.js';
+import { type FetchedManifest, getManifest, headManifest } from './manifests.js';
+import { configPlaces, isConfigured } from './mirrors/config-places.js';
+import { defaultTimeouts, proxySettings, type Timeouts, type TransportSettings } from './settings.js';
 import { listTags } from './tags.js';
-import { openTransport } from './transport.js';
 
-export interface RegistryClientOptions {
-  /** Domain and path of a reference: `docker.io`, `library/ubuntu`. */
-  readonly domain: string;
-  readonly path: string;
+export interface RegistryClientOptions extends RepositoryName {
+  /** The reference has a digest; some mirrors are there for such ones only, or only for others. */
+  readonly byDigest?: boolean;
+  /** Mirrors that come before those of the configuration: `URL`, or `REGISTRY=URL`. */
+  readonly mirrors?: readonly string[];
+  /** Stands for `/etc` where configuration is looked up; else TSPULL_CONFIG_DIR does. */
+  readonly configDir?: string;
   /** Certificates are not verified and plain http is allowed. Loopback hosts may always be spoken to in plain http. */
   readonly insecure?: boolean;
   /** PEM files with certificate authorities besides the usual ones. */
@@ -30,23 +32,15 @@ export interface RegistryClientOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly signal?: AbortSignal;
   readonly timeouts?: Partial<Timeouts>;
-}
-
-export interface FetchedManifest {
-  /** As received. */
-  readonly bytes: Buffer;
-  /** The Content-Type header. */
-  readonly mediaType: string | undefined;
-  /** Of the bytes; what the server says about them is not used. */
-  readonly digest: Digest;
+  readonly onFailover?: (failover: Failover) => void;
 }
 
 export interface RegistryClient {
-  /** `docker.io/library/ubuntu` */
+  /** `docker.io/library/ubuntu`, wherever it comes from. */
   readonly name: string;
   /**
-   * The digest that the registry claims for a tag, by one small request without loading got. Good enough to see that
-   * an image is up to date, never to name bytes. undefined where the registry does not say or refuses: then
+   * The digest that is claimed for a tag, by one small request to an endpoint without loading got. Good enough to see
+   * that an image is up to date, never to name bytes. undefined where nobody says or they refuse: then
    * {@link getManifest} tells more.
    */
   headManifest(tagOrDigest: string): Promise<Digest | undefined>;
@@ -54,129 +48,83 @@ export interface RegistryClient {
   getManifest(tagOrDigest: string): Promise<FetchedManifest>;
   /** A small blob, verified. @throws KnownError `E_VERIFY` */
   getConfig(descriptor: Pick<Descriptor, 'digest' | 'size'>): Promise<Buffer>;
+  /** As the last endpoint has them: a mirror may hold only some. */
   listTags(): Promise<string[]>;
-  /** What a worker thread needs to fetch a blob by `streamBlob`. Can be cloned; holds the current token. */
+  /** What a worker thread needs to fetch a blob by `streamBlob`. Can be cloned; holds the current tokens. */
   blobTarget(digest: Digest): Promise<BlobTarget>;
-  /**
-   * The Authorization for a blob request that was answered 401.
-   *
-   * @param rejected - the value that it carried.
-   */
-  authorize(challenge: string, rejected: string | undefined): Promise<string | undefined>;
+  /** The Authorization for a blob request that was answered 401. */
+  authorize(challenge: BlobChallenge): Promise<string | undefined>;
+  /** Remembers for the other blobs that an endpoint failed for one. */
+  blobFailedOver(failover: BlobFailover): void;
   /** Ends the connections. */
   close(): void;
 }
 
 export function createRegistryClient(options: RegistryClientOptions): RegistryClient {
-  const { domain, path, signal, env = process.env } = options;
+  const { domain, path, env = process.env } = options;
   const names = { domain, path, tag: undefined, digest: undefined };
   const name = familiarName(names);
-  const transport = openTransport(transportSettings(options));
-  const authorizer = createAuthorizer({
-    path,
-    subject: { name },
-    transport,
-    signal,
-    // Most pulls of public images never get here, so the code that starts helper programs is loaded on demand.
-    findCredentials: async () => (await import('./credentials.js')).findCredentials(domain, path, env),
-  });
-  const api: Api = { endpoint: createEndpoint(domain, options.insecure ?? false), authorizer, transport, signal };
-  const repository = `v2/${path}`;
+  const originPlan: EndpointPlan = { endpoints: [originEndpoint(options, options.insecure ?? false)], notes: [] };
+  let opened: EndpointSet | undefined;
+  const open = async () => {
+    const plan = (await configuredPlan(options)) ?? originPlan;
+    const { signal, onFailover } = options;
+    opened = openEndpoints(plan, { subject: { name }, env, signal, transport: transportSettings(options), onFailover });
+    return opened;
+  };
+  let opening: Promise<EndpointSet> | undefined;
+  const endpoints = () => (opening ??= open());
   return {
     name: canonicalName(names),
-    headManifest: (tagOrDigest) => headManifest(api, `${repository}/manifests/${tagOrDigest}`),
-    getManifest: (tagOrDigest) => getManifest(api, repository, name, tagOrDigest),
-    getConfig: (descriptor) => getConfig(api, repository, name, descriptor),
-    listTags: () => listTags(api, repository, name),
-    blobTarget: async (digest) => ({
-      url: await api.endpoint.request(async (base) => new URL(`${repository}/blobs/${digest}`, base).href),
-      authorization: authorizer.current(),
-      transport: transport.settings,
-      name,
-    }),
-    authorize: (challenge, rejected) => api.endpoint.request((base) => authorizer.answer(base, challenge, rejected)),
-    close: () => transport.close(),
+    headManifest: async (tagOrDigest) => headManifest(await endpoints(), tagOrDigest),
+    getManifest: async (tagOrDigest) => getManifest(await endpoints(), name, tagOrDigest),
+    getConfig: async (descriptor) => getConfig(await endpoints(), name, descriptor),
+    listTags: async () => {
+      const last = (await endpoints()).usable('resolves').at(-1);
+      return last === undefined ? [] : listTags(last.api, name);
+    },
+    blobTarget: async (digest) => blobTarget(await endpoints(), name, digest),
+    authorize: async ({ endpoint, url, challenge, rejected }) =>
+      (await endpoints()).byId(endpoint).api.authorizer.answer(new URL(url), challenge, rejected),
+    blobFailedOver: (failover) => opened?.failed(failover),
+    close: () => opened?.close(),
   };
 }
 
-function transportSettings({
-  domain,
-  insecure,
-  caFiles,
-  certsDir,
-  env,
-  timeouts,
-}: RegistryClientOptions): TransportSettings {
+/** undefined when neither the user nor the machine says anything about mirrors; then nothing is loaded to find that out. */
+async function configuredPlan(options: RegistryClientOptions): Promise<EndpointPlan | undefined> {
+  const { domain, path, byDigest = false, mirrors = [], configDir, env = process.env, insecure = false } = options;
+  const places = configPlaces(configDir, env);
+  if (mirrors.length === 0 && !isConfigured(places)) return undefined;
+  const { planEndpoints } = await import('./mirrors/plan-endpoints.js');
+  return planEndpoints({ domain, path, byDigest }, { mirrors, places, insecure });
+}
+
+/** What holds for all endpoints; each adds its own. */
+function transportSettings(options: RegistryClientOptions): TransportSettings {
+  const { caFiles = [], certsDir, configDir, env = process.env, timeouts } = options;
   return {
-    insecureHosts: insecure ? [new URL(`https://${apiHost(domain)}/`).hostname] : [],
-    caFiles: caFiles ?? [],
-    certsDir: certsDir ?? defaultCertsDir,
-    proxy: proxySettings(env ?? process.env),
+    insecureHosts: [],
+    caFiles,
+    clientCertificates: [],
+    certsDir: certsDir ?? configPlaces(configDir, env).certsDir,
+    proxy: proxySettings(env),
     timeouts: { ...defaultTimeouts, ...timeouts },
   };
 }
 
-const acceptManifests = manifestTypes.join(', ');
-
-async function headManifest(api: Api, path: string): Promise<Digest | undefined> {
-  const { transport, signal } = api;
-  const head = (base: URL, authorization: string | undefined) =>
-    exchange({
-      method: 'HEAD',
-      url: new URL(path, base),
-      headers: { 'user-agent': 'tspull', accept: acceptManifests },
-      authorization,
-      transport,
-      signal,
-    });
-  try {
-    return await api.endpoint.request(async (base) => {
-      const sent = api.authorizer.current();
-      let answer = await head(base, sent);
-      answer.response.resume();
-      const challenge = answer.response.headers['www-authenticate'];
-      if (answer.status === 401 && !answer.foreign && challenge !== undefined) {
-        const authorization = await api.authorizer.answer(base, challenge, sent);
-        if (authorization === undefined) return undefined;
-        answer = await head(base, authorization);
-        answer.response.resume();
-      }
-      const claimed = answer.response.headers['docker-content-digest'];
-      return answer.status === 200 && isDigest(claimed) ? claimed : undefined;
-    });
-  } catch (error) {
-    // A GET that follows has its own retries.
-    if (error instanceof KnownError && error.code === 'E_NETWORK' && (isPassing(error) || isTimeout(error)))
-      return undefined;
-    throw error;
-  }
-}
-
-async function getManifest(api: Api, repository: string, name: string, tagOrDigest: string): Promise<FetchedManifest> {
-  const { body, headers } = await apiGet(api, {
-    path: `${repository}/manifests/${tagOrDigest}`,
-    accept: acceptManifests,
-    maxBytes: maxManifestBytes,
-    subject: { name, reference: `${name}${isDigest(tagOrDigest) ? '@' : ':'}${tagOrDigest}` },
-  });
-  const wanted = isDigest(tagOrDigest) ? tagOrDigest : undefined;
-  if (wanted !== undefined) verifyDigest(body, wanted, 'manifest');
-  return {
-    bytes: body,
-    mediaType: headers['content-type'],
-    digest: wanted ?? digestOf(body, 'sha256'),
-  };
-}
-
 async function getConfig(
-  api: Api,
-  repository: string,
+  set: EndpointSet,
   name: string,
   { digest, size }: Pick<Descriptor, 'digest' | 'size'>,
 ): Promise<Buffer> {
   if (size > maxConfigBytes)
     throw new KnownError('E_DOCUMENT', `image config ${digest} of ${size} bytes is larger than ${maxConfigBytes}`);
-  const { body } = await apiGet(api, { path: `${repository}/blobs/${digest}`, maxBytes: size + 1, subject: { name } });
-  verifyBytes(body, { digest, size }, 'image config');
-  return body;
+  const get = { path: `blobs/${digest}`, maxBytes: size + 1, subject: { name } };
+  return askInTurn(set, 'pulls', async ({ api }) => {
+    const outcome = await apiTry(api, get);
+    if ('error' in outcome) return outcome;
+    verifyBytes(outcome.value.body, { digest, size }, 'image config');
+    return { value: outcome.value.body };
+  });
 }

@@ -8,20 +8,23 @@ export function apiHost(domain: string): string {
   return domain === 'docker.io' ? 'registry-1.docker.io' : domain;
 }
 
-/** https, then plain http where that is allowed: for this machine itself, or when the user said so. */
-export function candidateBases(domain: string, insecure: boolean): URL[] {
+/** Roots of the API: https, then plain http where that is allowed: for this machine itself, or when the user said so. */
+export function apiBases(domain: string, insecure: boolean): string[] {
   const host = apiHost(domain);
   if (!URL.canParse(`https://${host}/`) || /:0*$/.test(host))
     throw new KnownError('E_REFERENCE', `invalid reference format: "${host}" is not a host and port`);
-  const secure = new URL(`https://${host}/`);
+  const secure = new URL(`https://${host}/v2/`);
   // `http://host:443` and the like: an explicit port stays the same for both.
-  const plain = new URL(`http://${host}/`);
-  return insecure || addressKind(secure.hostname) === 'loopback' ? [secure, plain] : [secure];
+  const plain = new URL(`http://${host}/v2/`);
+  const bases = insecure || addressKind(secure.hostname) === 'loopback' ? [secure, plain] : [secure];
+  return bases.map(({ href }) => href);
 }
 
 export interface Endpoint {
   /** Runs a request against the API's base URL. The first one finds out which it is; the answer then stays. */
   request<T>(send: (base: URL) => Promise<T>): Promise<T>;
+  /** The base URL that was found, or all that come into question. */
+  candidates(): Promise<readonly URL[]>;
 }
 
 interface Found<T> {
@@ -30,8 +33,8 @@ interface Found<T> {
 }
 
 /** Plain http is tried only after a connection that met no TLS at all: a bad certificate is never a reason. */
-export function createEndpoint(domain: string, insecure: boolean): Endpoint {
-  const bases = candidateBases(domain, insecure);
+export function createEndpoint(roots: readonly string[]): Endpoint {
+  const bases = roots.map((root) => new URL(root));
   let known: Promise<URL> | undefined;
   const search = async <T>(send: (base: URL) => Promise<T>): Promise<Found<T>> => {
     const last = bases.at(-1);
@@ -53,6 +56,7 @@ export function createEndpoint(domain: string, insecure: boolean): Endpoint {
       known = found.then(({ base }) => base);
       return (await found).result();
     },
+    candidates: async () => (known === undefined ? bases : [await known]),
   };
 }
 

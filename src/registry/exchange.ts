@@ -12,7 +12,8 @@ export interface ExchangeOptions {
   readonly method: 'GET' | 'HEAD';
   readonly url: URL;
   readonly headers: OutgoingHttpHeaders;
-  /** Sent to the origin of `url` only. */
+  /** Sent to the origin of `url` only, as is `authorization`. */
+  readonly ownHeaders: OutgoingHttpHeaders;
   readonly authorization: string | undefined;
   readonly transport: Transport;
   readonly signal: AbortSignal | undefined;
@@ -52,7 +53,7 @@ type Outcome = { response: IncomingMessage } | { response?: never; error: unknow
 
 function send({ url, foreign }: Hop, options: ExchangeOptions): Promise<Outcome> {
   const { method, transport, signal, authorization } = options;
-  const headers = { ...options.headers };
+  const headers = { ...options.headers, ...(!foreign && options.ownHeaders) };
   if (authorization !== undefined && !foreign) headers['authorization'] = authorization;
   return new Promise((resolve) => {
     const open = url.protocol === 'https:' ? requestTls : requestPlain;

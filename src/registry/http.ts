@@ -14,7 +14,7 @@ import type { Transport } from './transport.js';
 export interface ApiRequest {
   readonly method: 'GET' | 'POST';
   readonly url: URL;
-  readonly headers: Record<string, string>;
+  readonly headers: Record<string, string | string[]>;
   readonly body?: string;
   /** More than this many bytes in a good answer is an error. */
   readonly maxBytes: number;

@@ -5,10 +5,19 @@ export interface TransportSettings {
   readonly insecureHosts: readonly string[];
   /** PEM files with further certificate authorities. */
   readonly caFiles: readonly string[];
+  /** Client certificates that configuration names. */
+  readonly clientCertificates: readonly HostCertificate[];
   /** Docker's folder of certificates by `host:port`. */
   readonly certsDir: string;
   readonly proxy: ProxySettings;
   readonly timeouts: Timeouts;
+}
+
+/** PEM files for one host (with its port, unless that is the usual one). Without a key the certificate's file has it. */
+export interface HostCertificate {
+  readonly host: string;
+  readonly cert: string;
+  readonly key: string | undefined;
 }
 
 /** Values of the usual environment variables. A proxy URL may contain a password. */
@@ -37,8 +46,6 @@ export const defaultTimeouts: Timeouts = {
   stallMs: 30_000,
   stallBytes: 16 * 1024,
 };
-
-export const defaultCertsDir = '/etc/docker/certs.d';
 
 /** Lower-case names win, as in curl and Go. */
 export function proxySettings(env: NodeJS.ProcessEnv): ProxySettings {

@@ -6,9 +6,9 @@ const maxPages = 1000;
 const maxTags = 1_000_000;
 const maxPageBytes = 8 * 1024 * 1024;
 
-export async function listTags(api: Api, repository: string, name: string): Promise<string[]> {
+export async function listTags(api: Api, name: string): Promise<string[]> {
   const tags = new Set<string>();
-  const own = `${repository}/tags/list`;
+  const own = 'tags/list';
   let path: string | undefined = own;
   for (let page = 0; path !== undefined; page++) {
     if (page >= maxPages || tags.size > maxTags)

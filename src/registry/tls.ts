@@ -20,6 +20,10 @@ export function tlsOptions(url: URL, settings: TransportSettings): TlsOptions {
   const port = url.port || '443';
   for (const folder of new Set([url.host, `${url.hostname}:${port}`]))
     addHostCertificates(join(settings.certsDir, folder), extra, options);
+  for (const { cert, key } of settings.clientCertificates.filter(({ host }) => host === url.host)) {
+    options.cert = [...(options.cert ?? []), readPem(cert)];
+    options.key = [...(options.key ?? []), readPem(key ?? cert)];
+  }
   // A list of our own replaces Node's, so what Node would have trusted goes in as well.
   if (extra.length > 0) options.ca = [...rootCertificates, ...nodeExtraCertificates(), ...extra];
   return options;

@@ -75,6 +75,7 @@ export function openPartialBlob(root: string, digest: Digest, size: number): Par
   };
   return {
     replay(onChunk) {
+      if (!open) return 0;
       const { bytes, position } = readPieces(fd, size, onChunk);
       ftruncateSync(fd, position);
       end = position;

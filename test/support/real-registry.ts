@@ -13,6 +13,8 @@ import { tempDir } from './temp.js';
 export interface DockerRegistry {
   /** `127.0.0.1:40123` */
   host: string;
+  /** Its files; another process may serve them, too. */
+  store: string;
   /** Uploads an image; layers that the repository has are not sent again. */
   push(name: string, tag: string, image: Image): Promise<void>;
   /** The manifest that a tag stands for, byte for byte. */
@@ -46,6 +48,7 @@ export async function startDockerRegistry(t: Pick<TestContext, 'after'>): Promis
   await waitUntilReady(child, host, readLog);
   const registry: DockerRegistry = {
     host,
+    store: join(home, 'store'),
     log: readLog,
     async push(name, tag, image) {
       for (const blob of [image.config, ...image.layers]) await pushBlob(host, name, blob);

@@ -6,7 +6,7 @@ import { buildImage, type Image } from '../../fixtures/registry/image.js';
 import { type RegistryOptions, type RunningRegistry, startRegistry } from '../../fixtures/registry/registry.js';
 import { type BlobRetry, streamBlob } from '../../src/registry/blob-stream.js';
 import { createRegistryClient, type RegistryClient, type RegistryClientOptions } from '../../src/registry/client.js';
-import { openTransport } from '../../src/registry/transport.js';
+import { openTransport, type Transport } from '../../src/registry/transport.js';
 import { type Digest, digestOf } from '../../store/oci/digest.js';
 
 export const repository = 'lib/x';
@@ -41,7 +41,7 @@ export function clientFor(
     domain,
     path: repository,
     env: { HOME: '/nonexistent' },
-    certsDir: '/nonexistent',
+    configDir: '/nonexistent',
     ...options,
     timeouts: { connectMs: 2000, responseMs: 1000, apiMs: 3000, stallMs: 500, stallBytes: 1000, ...options.timeouts },
   });
@@ -62,21 +62,26 @@ export async function fetchBlob(
   more: { signal?: AbortSignal; onChunk?: (chunk: Buffer) => void } = {},
 ): Promise<FetchedBlob> {
   const target = structuredClone(await client.blobTarget(digest));
-  const transport = openTransport(target.transport);
+  const transports: Transport[] = [];
   const chunks: Buffer[] = [];
   const retries: BlobRetry[] = [];
   try {
     await streamBlob({
       target,
       size,
-      transport,
+      transportFor(settings) {
+        const transport = openTransport(settings);
+        transports.push(transport);
+        return transport;
+      },
       onChunk: more.onChunk ?? ((chunk) => chunks.push(Buffer.from(chunk))),
       onRetry: (retry) => retries.push(retry),
-      authorize: (challenge, rejected) => client.authorize(challenge, rejected),
+      authorize: (challenge) => client.authorize(challenge),
+      onFailover: (failover) => client.blobFailedOver(failover),
       ...(more.signal && { signal: more.signal }),
     });
   } finally {
-    transport.close();
+    for (const transport of transports) transport.close();
   }
   return { bytes: Buffer.concat(chunks), retries };
 }

@@ -169,6 +169,21 @@ for (const [what, options, code] of lies)
     assert.equal(existsSync(join(root, 'image/overlay2/repositories.json')), false);
   });
 
+test('a layer that fails below others that are ready ends the pull', { skip }, async (t) => {
+  const root = join(tempDir(t), 'root');
+  const three = [layers[0], tar({ name: 'big', content: Buffer.alloc(2_000_000, 'ab') }), layers[2]];
+  const { name } = await serveImage(t, {
+    layers: three.map((layer) => layer ?? Buffer.alloc(0)),
+    compression: 'none',
+    fault: on(/\/blobs\//, (_question, answer) =>
+      answer.body.length < 1_000_000 ? answer : { ...answer, body: Buffer.alloc(answer.body.length, 1) },
+    ),
+  });
+  await assert.rejects(pull(name, { root }), { code: 'E_ARCHIVE' });
+  checkStore(root);
+  assert.equal(existsSync(join(root, 'image/overlay2/repositories.json')), false);
+});
+
 test('a cancelled pull ends soon and leaves nothing', { skip }, async (t) => {
   const root = join(tempDir(t), 'root');
   const { stallAfter } = await import('../../../fixtures/registry/faults.js');

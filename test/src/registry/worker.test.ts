@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
+import type { BlobChallenge } from '../../../src/registry/blob-target.js';
 import { digestOf } from '../../../store/oci/digest.js';
 import { clientFor, opaqueImage, serve } from '../../support/registry.js';
 
@@ -11,14 +12,14 @@ const script = `
   import { streamBlob } from '${modules}blob-stream.js';
   import { openTransport } from '${modules}transport.js';
   const { target, size } = workerData;
-  const transport = openTransport(target.transport);
+  const transport = openTransport(target.endpoints[0].transport);
   const hash = createHash('sha256');
   await streamBlob({
-    target, size, transport,
+    target, size, transportFor: () => transport,
     onChunk: (chunk) => hash.update(chunk),
-    authorize: (challenge, rejected) => new Promise((resolve) => {
+    authorize: (challenge) => new Promise((resolve) => {
       parentPort.once('message', resolve);
-      parentPort.postMessage({ challenge, rejected });
+      parentPort.postMessage({ challenge });
     }),
   });
   transport.close();
@@ -40,10 +41,10 @@ test('a worker thread fetches a blob and asks the main thread for a new token', 
   const asked: unknown[] = [];
   const digest = await new Promise((resolve, reject) => {
     worker.once('error', reject);
-    worker.on('message', async (message: { digest?: string; challenge: string; rejected: string }) => {
+    worker.on('message', async (message: { digest?: string; challenge: BlobChallenge }) => {
       if (message.digest !== undefined) return resolve(message.digest);
       asked.push(message);
-      worker.postMessage(await client.authorize(message.challenge, message.rejected));
+      worker.postMessage(await client.authorize(message.challenge));
     });
   });
   assert.equal(digest, digestOf(blob));
