@@ -14,6 +14,17 @@ rmSync('build', { recursive: true, force: true });
 rmSync('dist', { recursive: true, force: true });
 execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'], { stdio: 'inherit' });
 
+/**
+ * got takes HTTP/2 from this package, which makes a TLS context as soon as it is loaded: several hundred milliseconds of a pull,
+ * for a protocol that is switched off (src/registry/http.ts).
+ */
+const noHttp2 = {
+  name: 'no-http2',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^http2-wrapper$/ }, () => ({ path: 'http2-wrapper', namespace: 'no-http2' }));
+    onLoad({ filter: /.*/, namespace: 'no-http2' }, () => ({ contents: 'export default {};' }));
+  },
+};
 /** What CommonJS has instead of `import.meta`. */
 const commonJs = { 'import.meta.filename': '__filename', 'import.meta.dirname': '__dirname' };
 /** Packages that only some commands need; in the file of a program they would have to be read by all. */
@@ -37,7 +48,7 @@ const metafiles = await Promise.all([
       define: commonJs,
       // Requires in place of imports: code from the cache cannot import.
       supported: { 'dynamic-import': false },
-      plugins: [heavyPackagesApart],
+      plugins: [heavyPackagesApart, noHttp2],
     });
     const digest = createHash('sha256')
       .update(readFileSync(`dist/programs/${name}.js`))
@@ -93,6 +104,7 @@ async function bundle(options) {
     minifyWhitespace: true,
     external: ['koffi'],
     legalComments: 'none',
+    plugins: [noHttp2],
     metafile: true,
     logLevel: 'warning',
     ...options,
