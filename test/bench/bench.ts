@@ -2,7 +2,7 @@
  * `npm run bench`: a cold pull and `run --rm IMAGE true`, ours beside the other tools that are installed, from a registry on
  * loopback onto a journaled ext4. Rounds are interleaved: every tool has its turn in each.
  *
- *     npm run bench -- [--size small|base|big] [--rounds N] [--runs N]
+ *     npm run bench -- [--size small|base|big|files|layers] [--rounds N] [--runs N]
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -14,9 +14,18 @@ import { startDockerRegistry } from '../support/real-registry.js';
 import { type Cleanup, openCleanup } from './cleanup.js';
 import { comparison, type Row } from './figures.js';
 import { journaledFolder } from './journaled-folder.js';
+import { madeImage } from './made-image.js';
 import { type Command, type Measurement, measure } from './measure.js';
 import { openTools, prepareBundle, type Tool } from './tools.js';
-import { imageSizes, usrImage } from './usr-image.js';
+import { type BenchImage, usrImage, usrSizes } from './usr-image.js';
+
+const sizes: Record<string, { bytes: number; make(): Promise<BenchImage> }> = {
+  ...Object.fromEntries(
+    Object.entries(usrSizes).map(([name, size]) => [name, { bytes: size.bytes, make: () => usrImage(size) }]),
+  ),
+  files: { bytes: 500e6, make: () => madeImage(5, 20_000) },
+  layers: { bytes: 100e6, make: () => madeImage(99, 1) },
+};
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
@@ -28,13 +37,13 @@ async function bench(cleanup: Cleanup): Promise<void> {
       runs: { type: 'string', default: '10' },
     },
   });
-  const size = imageSizes[values.size];
-  if (size === undefined) throw new Error(`--size is one of ${Object.keys(imageSizes).join(', ')}`);
+  const size = sizes[values.size];
+  if (size === undefined) throw new Error(`--size is one of ${Object.keys(sizes).join(', ')}`);
   const folder = journaledFolder(cleanup, size.bytes * 14 + 2e9);
   process.env['TMPDIR'] = folder;
   describeMachine();
   const registry = await startDockerRegistry(cleanup);
-  const { image, files, bytes } = await usrImage(size);
+  const { image, files, bytes } = await size.make();
   await registry.push('bench/image', '1', image);
   const compressed = image.layers.reduce((sum, layer) => sum + layer.length, 0);
   say(

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startDockerd } from '../support/dockerd.js';
 import { findProgram } from '../support/needs.js';
-import { repository } from '../support/sources.js';
+import { repository as repositoryFolder } from '../support/sources.js';
 import type { Cleanup } from './cleanup.js';
 import type { Command } from './measure.js';
 
@@ -40,7 +40,7 @@ const shell = (text: string): Command => ['/bin/sh', '-ec', text];
 
 function ours({ folder, image }: Place): Tool {
   const root = join(folder, 'tspull');
-  const program = (name: string) => join(repository, 'dist', `${name}.cjs`);
+  const program = (name: string) => join(repositoryFolder, 'dist', `${name}.cjs`);
   return {
     name: 'tspull',
     version: versionOf(process.execPath, program('tspull'), '--version'),
@@ -127,6 +127,20 @@ function umoci({ cleanup, folder, image }: Place): Tool {
   };
 }
 
+/** No tool that anybody uses, but what the usual programs need at least for the same bytes. */
+function pipeline({ folder, image }: Place): Tool {
+  const place = join(folder, 'pipeline');
+  const forget = () => rmSync(place, { recursive: true, force: true });
+  const [host = '', repository = '', tag = ''] = image.split(/(?<=:\d+)\/|:(?=\d$)/);
+  return {
+    name: 'pipeline',
+    version: `tar ${versionOf('tar', '--version')}`,
+    pull: [join(repositoryFolder, 'test/bench/reference-pipeline.sh'), host, repository, tag, place],
+    forget,
+    daemons: [],
+  };
+}
+
 /** runc needs a command and no terminal in its bundle. */
 export function prepareBundle(folder: string): void {
   const file = join(folder, 'bundle', 'config.json');
@@ -142,6 +156,7 @@ const makers: readonly { needs: readonly string[]; make: Make }[] = [
   { needs: ['podman'], make: podman },
   { needs: ['containerd', 'ctr'], make: containerd },
   { needs: ['skopeo', 'umoci'], make: umoci },
+  { needs: ['curl', 'igzip', 'tar'], make: pipeline },
 ];
 
 /** Those that are installed; `say` hears of the others. */

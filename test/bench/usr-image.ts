@@ -14,20 +14,20 @@ export interface ImageSize {
   layers: number;
 }
 
-export const imageSizes: Record<string, ImageSize> = {
+export const usrSizes: Record<string, ImageSize> = {
   small: { bytes: 20e6, layers: 3 },
   base: { bytes: 170e6, layers: 4 },
   big: { bytes: 1500e6, layers: 9 },
 };
 
-export interface UsrImage {
+export interface BenchImage {
   image: Image;
   files: number;
   /** Bytes of file content that were found; fewer than wanted on a small machine. */
   bytes: number;
 }
 
-export async function usrImage(size: ImageSize): Promise<UsrImage> {
+export async function usrImage(size: ImageSize): Promise<BenchImage> {
   const files = filesBelow('/usr', size.bytes);
   const shares = spread(files, size.layers);
   const layers = [await toolsLayer(hostTools()), ...shares.map(archive)];
