@@ -81,7 +81,10 @@ async function readAnswer(stream: Request, { url, method, maxBytes }: ApiRequest
     const ok = answer !== undefined && answer.statusCode < 300;
     if (length <= (ok ? maxBytes : maxErrorBytes)) continue;
     // Leaving the loop destroys the stream and its connection.
-    if (ok) throw new KnownError('E_REGISTRY', `${method} "${shownUrl(url)}" brings more than ${maxBytes} bytes`);
+    if (ok)
+      throw new KnownError('E_REGISTRY', `${method} "${shownUrl(url)}" brings more than ${maxBytes} bytes`, {
+        hint: 'no image needs that much: check the name, or tell whoever runs the registry',
+      });
     break;
   }
   if (answer === undefined) throw new KnownError('E_REGISTRY', `${method} "${shownUrl(url)}" brings no answer`);

@@ -1,5 +1,5 @@
 /** Failures of connections, in Docker's words where it has some. */
-import { KnownError } from '../../store/errors.js';
+import { type ErrorCode, KnownError } from '../../store/errors.js';
 import { printable } from '../../store/printable.js';
 import { shownUrl } from './shown-url.js';
 import { answersInPlain, networkCode, tlsError } from './tls-error.js';
@@ -16,6 +16,7 @@ const words: Readonly<Record<string, string>> = {
 };
 
 const hints: Readonly<Record<string, string>> = {
+  ECONNRESET: 'the connection was broken off: try again, and look at what lies between here and there',
   ENOTFOUND: 'check the name of the registry, and the name servers of this machine',
   EAI_AGAIN: 'check the name servers of this machine',
   ECONNREFUSED: 'check that the registry is running, and on this port',
@@ -42,11 +43,8 @@ function explained(error: unknown): KnownError | undefined {
 export function connectionError(error: unknown, what: string, host: string): KnownError {
   const code = networkCode(error) ?? '';
   const text = words[code] ?? printable(error instanceof Error ? error.message : String(error), 300);
-  const hint = hints[code];
-  return (
-    tlsError(error, what, host) ??
-    new KnownError('E_NETWORK', `${what}: ${text}`, { cause: error, ...(hint !== undefined && { hint }) })
-  );
+  const hint = hints[code] ?? `check the connection to ${host}, and try again`;
+  return tlsError(error, what, host) ?? new KnownError('E_NETWORK', `${what}: ${text}`, { cause: error, hint });
 }
 
 /** True when there is no TLS server at all; false for anything wrong with a certificate, and for a proxy's failure. */
@@ -64,7 +62,11 @@ function endedBeforeTls(error: unknown): boolean {
 // Failures of a proxy, which say nothing about the registry behind it.
 const proxyFailed = 'ERR_PROXY_FAILED';
 const proxyRefused = 'ERR_PROXY_REFUSED';
-const lasting: ReadonlySet<string | undefined> = new Set(['ENOTFOUND', 'ECONNREFUSED', 'ETIMEDOUT', proxyRefused]);
+const gaveUp = 'ERR_GAVE_UP';
+const lasting: ReadonlySet<string | undefined> = new Set([
+  ...['ENOTFOUND', 'ECONNREFUSED', 'ETIMEDOUT'],
+  ...[proxyRefused, gaveUp],
+]);
 
 /**
  * Trouble that may be gone in a moment. A name that does not exist and a closed port stay so; who waited for an answer
@@ -81,17 +83,30 @@ export function isTimeout(error: unknown): boolean {
 /** For a wait that was given up: looks like the timeouts of the system and of got. */
 export function timeoutError(message: string): KnownError {
   const cause = Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' });
-  return new KnownError('E_NETWORK', message, { cause });
+  return new KnownError('E_NETWORK', message, { cause, hint: tryLater });
 }
 
-/** A proxy that cannot be reached or does not do as it is asked. @param stays - another try would meet it again */
-export function proxyError(
-  message: string,
-  { stays, hint, cause }: { stays: boolean; hint?: string; cause?: unknown },
-) {
-  const code = stays ? proxyRefused : proxyFailed;
-  return new KnownError(cause instanceof KnownError ? cause.code : 'E_NETWORK', message, {
-    ...(hint !== undefined && { hint }),
-    cause: Object.assign(new Error(message, { cause }), { code }),
-  });
+/** A failure after the last of many tries: who asked for a token on the way to something else must not begin again. */
+export function givenUp(error: KnownError): KnownError {
+  const { code, message, hint } = error;
+  const cause = Object.assign(new Error(message, { cause: error }), { code: gaveUp });
+  return new KnownError(code, message, { cause, ...(hint !== undefined && { hint }) });
+}
+
+export const tryLater = 'the registry, or the way to it, is overloaded or broken: try again later';
+
+export const loginToProxy = 'write them into the address of the proxy: http://USER:PASSWORD@HOST:PORT';
+
+export interface ProxyFailure {
+  readonly code?: ErrorCode;
+  /** Another try would meet it again. */
+  readonly stays: boolean;
+  readonly hint: string;
+  readonly cause?: unknown;
+}
+
+/** A proxy that cannot be reached or does not do as it is asked. */
+export function proxyError(message: string, { code = 'E_NETWORK', stays, hint, cause }: ProxyFailure): KnownError {
+  const marked = Object.assign(new Error(message, { cause }), { code: stays ? proxyRefused : proxyFailed });
+  return new KnownError(code, message, { hint, cause: marked });
 }

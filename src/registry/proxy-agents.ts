@@ -7,6 +7,7 @@ import { bareAddress } from './address.js';
 import { timeoutError } from './network-error.js';
 import { proxyAuthorization, proxyPort } from './proxy.js';
 import { connectProxy, openTunnel, type ProxyPeer } from './proxy-tunnel.js';
+import { cancelled } from './retry.js';
 
 type Created = (error: Error | null, socket: Duplex) => void;
 /** What Node's agents do with a request; not in its type declarations. */
@@ -98,7 +99,7 @@ function pendingConnections(proxy: URL, timeoutMs: number): PendingConnections {
       );
     },
     stop() {
-      for (const abort of pending) abort.abort();
+      for (const abort of pending) abort.abort(cancelled('the agent was closed'));
     },
   };
 }

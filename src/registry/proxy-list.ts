@@ -27,7 +27,8 @@ function excludes(item: string, host: string, port: string): boolean {
 /** `.a.test` means what lies below it, `a.test` the name itself as well. */
 function isInDomain(host: string, pattern: string): boolean {
   const below = pattern.startsWith('.') ? pattern.slice(1) : pattern;
-  const name = domainToASCII(below) || below;
+  // Only where it must be: of `2.3` it would make an address.
+  const name = /^[\x00-\x7f]*$/.test(below) ? below : domainToASCII(below);
   return host.endsWith(`.${name}`) || (host === name && !pattern.startsWith('.'));
 }
 

@@ -1,11 +1,11 @@
 /** Connections to a proxy, and through it (CONNECT, RFC 9110 section 9.3.6). */
-import { once } from 'node:events';
+import { type EventEmitter, once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { connect, isIP, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import { printable } from '../../store/printable.js';
 import { bareAddress } from './address.js';
-import { connectionError, isPassing, proxyError } from './network-error.js';
+import { connectionError, isPassing, loginToProxy, proxyError } from './network-error.js';
 import { proxyAuthorization, proxyPort } from './proxy.js';
 import type { TlsOptions } from './trust.js';
 
@@ -21,6 +21,7 @@ export async function connectProxy({ url, tls }: ProxyPeer, signal: AbortSignal)
   const where = { host, port: proxyPort(url) };
   const named = isIP(host) === 0 ? { servername: host } : {};
   const socket = tls === undefined ? connect(where) : connectTls({ ...where, ...named, ...tls });
+  keepQuiet(socket);
   try {
     await once(socket, tls === undefined ? 'connect' : 'secureConnect', { signal });
     return socket;
@@ -37,12 +38,18 @@ export async function openTunnel(proxy: ProxyPeer, target: ConnectionOptions, si
   try {
     await askForTunnel(outer, proxy.url, `${host}:${target.port}`, signal);
     const inner = connectTls({ ...target, socket: outer });
+    keepQuiet(inner);
     await once(inner, 'secureConnect', { signal });
     return inner;
   } catch (error) {
     outer.destroy();
     throw signal.aborted ? signal.reason : error;
   }
+}
+
+/** What fails while it is waited for is told there; what comes after that, from something given up, must not end the process. */
+function keepQuiet(emitter: EventEmitter): void {
+  emitter.on('error', () => undefined);
 }
 
 async function askForTunnel(socket: Socket, proxy: URL, authority: string, signal: AbortSignal): Promise<void> {
@@ -57,6 +64,7 @@ async function askForTunnel(socket: Socket, proxy: URL, authority: string, signa
     },
     createConnection: () => socket,
   });
+  keepQuiet(asking);
   asking.end();
   let answer: [IncomingMessage, Socket, Buffer];
   try {
@@ -67,23 +75,25 @@ async function askForTunnel(socket: Socket, proxy: URL, authority: string, signa
   const [{ statusCode = 0, statusMessage = '' }, , head] = answer;
   if (statusCode < 200 || statusCode > 299) throw refusal(proxy, authority, `${statusCode} ${statusMessage}`.trim());
   if (head.length > 0)
-    throw proxyError(`proxy ${proxy.host} sends something of its own into the tunnel`, { stays: true });
+    throw proxyError(`proxy ${proxy.host} sends something of its own into the tunnel`, {
+      stays: true,
+      hint: askForProxy,
+    });
 }
 
 function refusal(proxy: URL, authority: string, status: string) {
   const message = `proxy ${proxy.host} refuses the connection to ${authority}: ${printable(status, 100)}`;
-  if (status.startsWith('407'))
-    return proxyError(message, {
-      stays: true,
-      hint: 'put a user and password that it knows into the address of the proxy',
-    });
+  if (status.startsWith('407')) return proxyError(message, { stays: true, hint: loginToProxy });
   // It did not get through to the registry, which may be a matter of the moment.
   const stays = !status.startsWith('5') && !status.startsWith('429');
-  return proxyError(message, { stays, hint: 'ask whoever runs the proxy, or name the registry in NO_PROXY' });
+  return proxyError(message, { stays, hint: askForProxy });
 }
 
+const askForProxy = 'ask whoever runs the proxy, or name the registry in NO_PROXY';
+
 function broken(proxy: URL, error: unknown) {
-  const { message, hint, ...known } = connectionError(error, `proxy ${proxy.host}`, proxy.host);
-  const advice = known.code === 'E_TLS' ? hint : 'check HTTPS_PROXY, HTTP_PROXY and NO_PROXY';
-  return proxyError(message, { stays: !isPassing(error), cause: error, ...(advice !== undefined && { hint: advice }) });
+  const { code, message, hint } = connectionError(error, `proxy ${proxy.host}`, proxy.host);
+  const advice = 'check HTTPS_PROXY, HTTP_PROXY and NO_PROXY';
+  const stays = code === 'E_TLS' || !isPassing(error);
+  return proxyError(message, { code, stays, cause: error, hint: code === 'E_TLS' ? (hint ?? advice) : advice });
 }
