@@ -49,7 +49,6 @@ export function closeJobTransport(): void {
 }
 
 /**
-/**
  * Fetches and unpacks. When the bytes turn out to be wrong, endpoints that served some of them are ruled out and the blob is
  * fetched again from its start; so it is, once, when only one endpoint is left and the transfer had to be resumed: a registry
  * may have answered for another blob in the middle. Bytes that an earlier run left are the first to be suspected.
@@ -79,7 +78,7 @@ async function untilRight(
       partial?.discard();
       if (seen.replayed === 0) {
         const others = withoutSuspects(target, seen.sources);
-        if (others === undefined && !(seen.resumed && maySayAgain && error.code === 'E_VERIFY')) throw error;
+        if (others === undefined && !(seen.resumed && maySayAgain)) throw error;
         if (others === undefined) maySayAgain = false;
         else ruleOut(target, others, error.message, ports);
         target = others ?? target;

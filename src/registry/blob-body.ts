@@ -1,7 +1,8 @@
 /** Consumes the body of one answer: skips what is there already, hands on the rest, sees lies and stalls. */
 import type { IncomingMessage } from 'node:http';
 import { KnownError } from '../../store/errors.js';
-import { timeoutError } from './network-error.js';
+import { servedWrong } from '../../store/oci/descriptor.js';
+import { timeoutError, tryLater } from './network-error.js';
 import type { Timeouts } from './settings.js';
 
 export interface BodyOptions {
@@ -68,12 +69,18 @@ export function consumeBody(response: IncomingMessage, options: BodyOptions): Pr
         finish({ kind: 'failed', error });
       }
     });
-    response.once('end', () => stop(new KnownError('E_NETWORK', `${host} sent ${wanted} bytes too few`)));
+    response.once('end', () => stop(broken(`${host} sent ${wanted} bytes too few`)));
     response.on('error', stop);
-    response.once('close', () => stop(new KnownError('E_NETWORK', `${host} closed the connection`)));
+    response.once('close', () => stop(broken(`${host} closed the connection`)));
   });
 }
 
+function broken(message: string): KnownError {
+  return new KnownError('E_NETWORK', message, { hint: tryLater });
+}
+
 export function tooLong(host: string): KnownError {
-  return new KnownError('E_VERIFY', `${host} sends more bytes than the descriptor of the blob says`);
+  return new KnownError('E_VERIFY', `${host} sends more bytes than the descriptor of the blob says`, {
+    hint: servedWrong,
+  });
 }

@@ -17,6 +17,6 @@ async function blobEndpoint({ id, shown, api }: LiveEndpoint, digest: Digest): P
     urls: bases.map((base) => repositoryUrl(api, `blobs/${digest}`, base).href),
     authorization: api.authorizer.current(),
     headers: ownHeaders(api),
-    transport: api.transport.settings,
+    transport: api.transport.forThread(),
   };
 }

@@ -129,14 +129,18 @@ function coversRest({ response }: Exchange, offset: number, size: number): boole
   return Number(start) === offset && Number(end) < size && (total === '*' || Number(total) === size);
 }
 
+/** What stores of blobs say to a signed URL whose time is over. */
+const expired: ReadonlySet<number> = new Set([400, 401, 403, 410]);
+
 async function refusal(answer: Exchange, { endpoint, authorization }: Place, name: string): Promise<TryEnd> {
   const { response, status, foreign } = answer;
   const secrets = [authorization?.replace(/^\w+ /, '') ?? '', ...Object.values(endpoint.headers).flat().map(String)];
-  const error = registryError({ status, body: await readError(response) }, { name }, secrets);
-  const challenge = response.headers['www-authenticate'];
+  const { headers } = response;
+  const error = registryError({ status, headers, body: await readError(response) }, { name }, secrets);
+  const challenge = headers['www-authenticate'];
   if (status === 401 && !foreign && challenge !== undefined) return { kind: 'challenged', challenge, error };
   // Elsewhere a refusal may mean that a signed URL has expired; the registry gives a new one.
-  if (isPassingStatus(status) || (foreign && (status === 401 || status === 403)))
-    return { kind: 'refused', error, retryAfter: response.headers['retry-after'] };
+  if (isPassingStatus(status) || (foreign && expired.has(status)))
+    return { kind: 'refused', error, retryAfter: headers['retry-after'] };
   return { kind: 'lost', error };
 }

@@ -12,7 +12,7 @@ import { type EndpointSet, type Failover, openEndpoints } from './endpoint-set.j
 import { askInTurn } from './failover.js';
 import { type FetchedManifest, getManifest, headManifest } from './manifests.js';
 import { configPlaces, isConfigured } from './mirrors/config-places.js';
-import { defaultTimeouts, proxySettings, type Timeouts, type TransportSettings } from './settings.js';
+import { authorityPlaces, defaultTimeouts, proxySettings, type Timeouts, type TransportSettings } from './settings.js';
 import { listTags } from './tags.js';
 
 export interface RegistryClientOptions extends RepositoryName {
@@ -28,7 +28,7 @@ export interface RegistryClientOptions extends RepositoryName {
   readonly caFiles?: readonly string[];
   /** Docker's `/etc/docker/certs.d` unless given. */
   readonly certsDir?: string;
-  /** For proxies and credentials; the process's own unless given. */
+  /** For proxies, credentials and places of certificates; the process's own unless given. */
   readonly env?: NodeJS.ProcessEnv;
   readonly signal?: AbortSignal;
   readonly timeouts?: Partial<Timeouts>;
@@ -108,6 +108,8 @@ function transportSettings(options: RegistryClientOptions): TransportSettings {
     caFiles,
     clientCertificates: [],
     certsDir: certsDir ?? configPlaces(configDir, env).certsDir,
+    authorityPlaces: authorityPlaces(env),
+    knownAuthorities: [],
     proxy: proxySettings(env),
     timeouts: { ...defaultTimeouts, ...timeouts },
   };

@@ -29,6 +29,8 @@ export interface Endpoint {
 
 interface Found<T> {
   readonly base: URL;
+  /** False when the connection failed in a way that tells nothing about what is spoken there. */
+  readonly isSure: boolean;
   readonly result: () => T;
 }
 
@@ -41,10 +43,11 @@ export function createEndpoint(roots: readonly string[]): Endpoint {
     for (const base of bases) {
       try {
         const value = await send(base);
-        return { base, result: () => value };
+        return { base, isSure: true, result: () => value };
       } catch (error) {
         if (base !== last && speaksNoTls(error)) continue;
-        return { base, result: () => raise(error) };
+        const isSure = !(error instanceof KnownError) || error.code !== 'E_NETWORK';
+        return { base, isSure, result: () => raise(error) };
       }
     }
     throw new Error('no candidate for the registry');
@@ -54,7 +57,9 @@ export function createEndpoint(roots: readonly string[]): Endpoint {
       if (known !== undefined) return send(await known);
       const found = search(send);
       known = found.then(({ base }) => base);
-      return (await found).result();
+      const { isSure, result } = await found;
+      if (!isSure) known = undefined;
+      return result();
     },
     candidates: async () => (known === undefined ? bases : [await known]),
   };

@@ -2,11 +2,12 @@
 import { type IncomingMessage, type OutgoingHttpHeaders, request as requestPlain } from 'node:http';
 import { request as requestTls } from 'node:https';
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { KnownError } from '../../store/errors.js';
 import { networkError, timeoutError } from './network-error.js';
 import { firstHop, type Hop, isRedirect, nextHop } from './redirect.js';
 import type { Timeouts } from './settings.js';
-import type { Transport } from './transport.js';
+import type { Agent, Transport } from './transport.js';
 
 export interface ExchangeOptions {
   readonly method: 'GET' | 'HEAD';
@@ -40,24 +41,30 @@ export async function exchange(options: ExchangeOptions): Promise<Exchange> {
   }
 }
 
-/** A kept-alive connection that the server has closed meanwhile says nothing about the server: use another one. */
+/**
+ * A kept-alive connection that the server has closed meanwhile says nothing about the server: use another one. Each such
+ * failure uses up one of those there are.
+ */
 async function sendOnLiveSocket(hop: Hop, options: ExchangeOptions): Promise<IncomingMessage> {
+  const { method, transport, signal } = options;
   for (;;) {
-    const outcome = await send(hop, options);
+    const agent = transport.agentFor(hop.url);
+    const outcome = await send(hop, options, agent);
     if (outcome.response !== undefined) return outcome.response;
-    if (!outcome.wasReused || options.signal?.aborted) throw networkError(outcome.error, options.method, hop.url);
+    const again = outcome.wasReused || transport.revise(hop.url, agent, outcome.error);
+    if (!again || signal?.aborted) throw networkError(outcome.error, method, hop.url);
   }
 }
 
 type Outcome = { response: IncomingMessage } | { response?: never; error: unknown; wasReused: boolean };
 
-function send({ url, foreign }: Hop, options: ExchangeOptions): Promise<Outcome> {
+function send({ url, foreign }: Hop, options: ExchangeOptions, agent: Agent): Promise<Outcome> {
   const { method, transport, signal, authorization } = options;
   const headers = { ...options.headers, ...(!foreign && options.ownHeaders) };
   if (authorization !== undefined && !foreign) headers['authorization'] = authorization;
   return new Promise((resolve) => {
     const open = url.protocol === 'https:' ? requestTls : requestPlain;
-    const request = open(url, { method, headers, agent: transport.agentFor(url), ...(signal && { signal }) });
+    const request = open(url, { method, headers, agent, ...(signal && { signal }) });
     const phases = watchPhases(url, transport.settings.timeouts, (error) => request.destroy(error));
     request.once('socket', (socket) => phases.socket(socket, request.reusedSocket));
     request.once('response', (response) => {
@@ -74,6 +81,9 @@ function send({ url, foreign }: Hop, options: ExchangeOptions): Promise<Outcome>
   });
 }
 
+/** Node's type declarations do not know that it tells whether the handshake is still to be done. */
+type SecuringSocket = TLSSocket & { readonly secureConnecting: boolean };
+
 /** One timer at a time: until the connection stands, then until the answer begins. */
 function watchPhases(url: URL, { connectMs, responseMs }: Timeouts, fail: (error: Error) => void) {
   const start = (ms: number, phase: string) =>
@@ -85,10 +95,10 @@ function watchPhases(url: URL, { connectMs, responseMs }: Timeouts, fail: (error
   };
   return {
     socket(socket: Socket, reused: boolean) {
-      if (reused) connected();
-      else if (url.protocol === 'https:') socket.once('secureConnect', connected);
-      else if (socket.connecting) socket.once('connect', connected);
-      else connected();
+      const secure = url.protocol === 'https:';
+      const pending = secure ? (socket as SecuringSocket).secureConnecting : socket.connecting;
+      if (reused || !pending) connected();
+      else socket.once(secure ? 'secureConnect' : 'connect', connected);
     },
     end: () => clearTimeout(timer),
   };

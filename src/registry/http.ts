@@ -7,9 +7,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Request, Response } from 'got';
 import { KnownError } from '../../store/errors.js';
-import { networkError } from './network-error.js';
+import { isTimeout, networkError } from './network-error.js';
 import { shownUrl } from './shown-url.js';
-import type { Transport } from './transport.js';
+import type { Agent, Transport } from './transport.js';
 
 export interface ApiRequest {
   readonly method: 'GET' | 'POST';
@@ -34,18 +34,35 @@ export const maxErrorBytes = 64 * 1024;
 
 /** Sends one request and reads its answer whatever the status is. Redirects are answers, too. */
 export async function apiRequest(request: ApiRequest): Promise<ApiResponse> {
-  const { url, method, signal } = request;
+  const { url, method, transport, signal } = request;
+  for (;;) {
+    const agent = transport.agentFor(url);
+    const outcome = await tryOnce(request, agent);
+    if ('answer' in outcome) return outcome.answer;
+    const again = outcome.wasReused || transport.revise(url, agent, outcome.error);
+    if (!again || signal?.aborted) throw networkError(outcome.error, method, url);
+  }
+}
+
+type Outcome =
+  | { answer: ApiResponse }
+  /** A failure on a kept-alive connection says nothing: the server may have closed it before the request came. */
+  | { error: unknown; wasReused: boolean };
+
+async function tryOnce(request: ApiRequest, agent: Agent): Promise<Outcome> {
+  const { signal } = request;
   let abort: (() => void) | undefined;
+  let stream: Request | undefined;
   try {
     signal?.throwIfAborted();
-    const stream = await openStream(request);
+    stream = await openStream(request, agent);
     // Not got's own option: a signal that fires after the answer would raise an error that nobody can catch.
-    abort = () => stream.destroy(new DOMException('aborted', 'AbortError'));
+    abort = () => stream?.destroy(new DOMException('aborted', 'AbortError'));
     signal?.addEventListener('abort', abort);
     if (signal?.aborted) abort();
-    return await readAnswer(stream, request);
+    return { answer: await readAnswer(stream, request) };
   } catch (error) {
-    throw networkError(error, method, url);
+    return { error, wasReused: stream?.reusedSocket === true && stream.response === undefined && !isTimeout(error) };
   } finally {
     if (abort !== undefined) signal?.removeEventListener('abort', abort);
   }
@@ -64,7 +81,10 @@ async function readAnswer(stream: Request, { url, method, maxBytes }: ApiRequest
     const ok = answer !== undefined && answer.statusCode < 300;
     if (length <= (ok ? maxBytes : maxErrorBytes)) continue;
     // Leaving the loop destroys the stream and its connection.
-    if (ok) throw new KnownError('E_REGISTRY', `${method} "${shownUrl(url)}" brings more than ${maxBytes} bytes`);
+    if (ok)
+      throw new KnownError('E_REGISTRY', `${method} "${shownUrl(url)}" brings more than ${maxBytes} bytes`, {
+        hint: 'no image needs that much: check the name, or tell whoever runs the registry',
+      });
     break;
   }
   if (answer === undefined) throw new KnownError('E_REGISTRY', `${method} "${shownUrl(url)}" brings no answer`);
@@ -73,10 +93,9 @@ async function readAnswer(stream: Request, { url, method, maxBytes }: ApiRequest
   return { status, headers, body: status < 300 ? body : body.subarray(0, maxErrorBytes) };
 }
 
-async function openStream({ url, method, headers, body, transport }: ApiRequest): Promise<Request> {
+async function openStream({ url, method, headers, body, transport }: ApiRequest, agent: Agent): Promise<Request> {
   const { got } = await import('got');
   const { connectMs, responseMs, apiMs } = transport.settings.timeouts;
-  const agent = transport.agentFor(url);
   return got.stream(url, {
     method,
     headers: { 'user-agent': undefined, 'accept-encoding': 'identity', ...headers },

@@ -1,7 +1,8 @@
 /** Failures of connections, in Docker's words where it has some. */
-import { KnownError } from '../../store/errors.js';
+import { type ErrorCode, KnownError } from '../../store/errors.js';
 import { printable } from '../../store/printable.js';
 import { shownUrl } from './shown-url.js';
+import { answersInPlain, networkCode, tlsError } from './tls-error.js';
 
 const words: Readonly<Record<string, string>> = {
   ENOTFOUND: 'no such host',
@@ -14,69 +15,65 @@ const words: Readonly<Record<string, string>> = {
   ENETUNREACH: 'network is unreachable',
 };
 
-const certificateProblem =
-  /^(?:CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|CRL_|ERROR_IN_CRL|INVALID_(?:CA|PURPOSE)|PATH_LENGTH|HOSTNAME_MISMATCH|ERR_TLS_CERT)/;
-const handshakeProblem = /^(?:EPROTO|ERR_SSL_|ERR_TLS_)/;
-// Codes of OpenSSL when the other side answers a TLS greeting with something else.
-const plainPeer =
-  /^ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST|UNSUPPORTED_PROTOCOL_IN_PLAINTEXT)$/;
-
-/** The code of a system error, a TLS error or one of Node's own; of its cause when the error is a wrapper. */
-export function networkCode(error: unknown): string | undefined {
-  for (let current = error; current instanceof Error; current = current.cause) {
-    const { code } = current as Error & { code?: unknown };
-    if (!(current instanceof KnownError) && typeof code === 'string') return code;
-  }
-  return undefined;
-}
+const hints: Readonly<Record<string, string>> = {
+  ECONNRESET: 'the connection was broken off: try again, and look at what lies between here and there',
+  ENOTFOUND: 'check the name of the registry, and the name servers of this machine',
+  EAI_AGAIN: 'check the name servers of this machine',
+  ECONNREFUSED: 'check that the registry is running, and on this port',
+};
 
 /** What went wrong on the way to `url`, as a KnownError. */
 export function networkError(error: unknown, method: string, url: URL): KnownError {
-  if (error instanceof KnownError) return error;
+  const known = explained(error);
+  if (known !== undefined) return known;
   const request = `${method} "${shownUrl(url)}"`;
   if (error instanceof Error && error.name === 'AbortError')
     return new KnownError('E_CANCELLED', `${request} was cancelled`, { cause: error });
+  return connectionError(error, request, url.host);
+}
+
+/** Where an HTTP library has put a failure of ours into one of its own. */
+function explained(error: unknown): KnownError | undefined {
+  for (let current = error; current instanceof Error; current = current.cause)
+    if (current instanceof KnownError) return current;
+  return undefined;
+}
+
+/** @param what - was tried, such as `GET "https://…"` or `proxy host:port` */
+export function connectionError(error: unknown, what: string, host: string): KnownError {
   const code = networkCode(error) ?? '';
   const text = words[code] ?? printable(error instanceof Error ? error.message : String(error), 300);
-  if (certificateProblem.test(code))
-    return new KnownError('E_TLS', `${request}: the certificate of ${url.host} cannot be verified: ${text}`, {
-      cause: error,
-      hint: 'name the authority with --ca, or put it into /etc/docker/certs.d/HOST/',
-    });
-  if (handshakeProblem.test(code))
-    return new KnownError('E_TLS', `${request}: no TLS connection: ${text}`, { cause: error });
-  return new KnownError('E_NETWORK', `${request}: ${text}`, { cause: error });
+  const hint = hints[code] ?? `check the connection to ${host}, and try again`;
+  return tlsError(error, what, host) ?? new KnownError('E_NETWORK', `${what}: ${text}`, { cause: error, hint });
 }
 
-/** True when there is no TLS server at all; false for anything wrong with a certificate. */
+/** True when there is no TLS server at all; false for anything wrong with a certificate, and for a proxy's failure. */
 export function speaksNoTls(error: unknown): boolean {
-  const code = networkCode(error) ?? '';
-  if (code === 'EPROTO' || plainPeer.test(code)) return plainPeer.test(code) || wrapsPlainPeer(error);
-  return code === 'ECONNREFUSED' || (code === 'ECONNRESET' && endedBeforeTls(error));
-}
-
-function wrapsPlainPeer(error: unknown): boolean {
-  return messages(error).some((text) => /wrong version number|packet length too long|http request/i.test(text));
+  const code = networkCode(error);
+  return answersInPlain(error) || code === 'ECONNREFUSED' || (code === 'ECONNRESET' && endedBeforeTls(error));
 }
 
 function endedBeforeTls(error: unknown): boolean {
-  return messages(error).some((text) => text.includes('before secure TLS connection was established'));
+  for (let current = error; current instanceof Error; current = current.cause)
+    if (current.message.includes('before secure TLS connection was established')) return true;
+  return false;
 }
 
-function messages(error: unknown): string[] {
-  const all: string[] = [];
-  for (let current = error; current instanceof Error; current = current.cause) all.push(current.message);
-  return all;
-}
+// Failures of a proxy, which say nothing about the registry behind it.
+const proxyFailed = 'ERR_PROXY_FAILED';
+const proxyRefused = 'ERR_PROXY_REFUSED';
+const gaveUp = 'ERR_GAVE_UP';
+const lasting: ReadonlySet<string | undefined> = new Set([
+  ...['ENOTFOUND', 'ECONNREFUSED', 'ETIMEDOUT'],
+  ...[proxyRefused, gaveUp],
+]);
 
 /**
  * Trouble that may be gone in a moment. A name that does not exist and a closed port stay so; who waited for an answer
  * in vain has waited long enough.
  */
 export function isPassing(error: unknown): boolean {
-  const code = networkCode(error);
-  if (error instanceof KnownError && error.code !== 'E_NETWORK') return false;
-  return code !== 'ENOTFOUND' && code !== 'ECONNREFUSED' && code !== 'ETIMEDOUT';
+  return !(error instanceof KnownError && error.code !== 'E_NETWORK') && !lasting.has(networkCode(error));
 }
 
 export function isTimeout(error: unknown): boolean {
@@ -86,5 +83,30 @@ export function isTimeout(error: unknown): boolean {
 /** For a wait that was given up: looks like the timeouts of the system and of got. */
 export function timeoutError(message: string): KnownError {
   const cause = Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' });
-  return new KnownError('E_NETWORK', message, { cause });
+  return new KnownError('E_NETWORK', message, { cause, hint: tryLater });
+}
+
+/** A failure after the last of many tries: who asked for a token on the way to something else must not begin again. */
+export function givenUp(error: KnownError): KnownError {
+  const { code, message, hint } = error;
+  const cause = Object.assign(new Error(message, { cause: error }), { code: gaveUp });
+  return new KnownError(code, message, { cause, ...(hint !== undefined && { hint }) });
+}
+
+export const tryLater = 'the registry, or the way to it, is overloaded or broken: try again later';
+
+export const loginToProxy = 'write them into the address of the proxy: http://USER:PASSWORD@HOST:PORT';
+
+export interface ProxyFailure {
+  readonly code?: ErrorCode;
+  /** Another try would meet it again. */
+  readonly stays: boolean;
+  readonly hint: string;
+  readonly cause?: unknown;
+}
+
+/** A proxy that cannot be reached or does not do as it is asked. */
+export function proxyError(message: string, { code = 'E_NETWORK', stays, hint, cause }: ProxyFailure): KnownError {
+  const marked = Object.assign(new Error(message, { cause }), { code: stays ? proxyRefused : proxyFailed });
+  return new KnownError(code, message, { hint, cause: marked });
 }

@@ -1,22 +1,13 @@
 /** Agents of Node's HTTP client that go through a proxy. got and node:https take the same ones. */
-import {
-  type AgentOptions,
-  type ClientRequest,
-  type ClientRequestArgs,
-  Agent as HttpAgent,
-  type IncomingMessage,
-  request,
-} from 'node:http';
-import { Agent as HttpsAgent, type AgentOptions as HttpsAgentOptions, request as requestTls } from 'node:https';
-import type { Socket } from 'node:net';
+import { type AgentOptions, type ClientRequest, type ClientRequestArgs, Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent, type AgentOptions as HttpsAgentOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
-import { type ConnectionOptions, connect } from 'node:tls';
-import { KnownError } from '../../store/errors.js';
-import { printable } from '../../store/printable.js';
+import type { ConnectionOptions } from 'node:tls';
 import { bareAddress } from './address.js';
-import { proxyAuthorization } from './proxy.js';
-
-const tunnelTimeoutMs = 30_000;
+import { timeoutError } from './network-error.js';
+import { proxyAuthorization, proxyPort } from './proxy.js';
+import { connectProxy, openTunnel, type ProxyPeer } from './proxy-tunnel.js';
+import { cancelled } from './retry.js';
 
 type Created = (error: Error | null, socket: Duplex) => void;
 /** What Node's agents do with a request; not in its type declarations. */
@@ -24,88 +15,91 @@ interface AgentInternals {
   addRequest(request: ClientRequest, options: { host?: string; port?: number | string; path?: string }): void;
 }
 
-/** Sends plain requests to a proxy with the whole URL in the request line (RFC 9112 3.2.2). */
+/** Sends plain requests to a proxy with the whole URL in the request line (RFC 9112 section 3.2.2). */
 export class ForwardingAgent extends HttpAgent {
-  readonly proxy: URL;
+  readonly #proxy: ProxyPeer;
+  readonly #pending: PendingConnections;
 
-  constructor(proxy: URL, options: AgentOptions) {
+  constructor(proxy: ProxyPeer, options: AgentOptions, timeoutMs: number) {
     super(options);
-    this.proxy = proxy;
+    this.#proxy = proxy;
+    this.#pending = pendingConnections(proxy.url, timeoutMs);
   }
 
   addRequest(outgoing: ClientRequest, options: { host?: string; port?: number | string }): void {
-    const origin = `http://${outgoing.getHeader('host')}`;
-    outgoing.path = origin + outgoing.path;
-    const authorization = proxyAuthorization(this.proxy);
+    const { url } = this.#proxy;
+    outgoing.path = `http://${outgoing.getHeader('host')}${outgoing.path}`;
+    const authorization = proxyAuthorization(url);
     if (authorization !== undefined) outgoing.setHeader('proxy-authorization', authorization);
-    const target = { ...options, host: bareAddress(this.proxy.hostname), port: portOf(this.proxy) };
+    const target = { ...options, host: bareAddress(url.hostname), port: proxyPort(url) };
     (HttpAgent.prototype as unknown as AgentInternals).addRequest.call(this, outgoing, target);
   }
 
-  override createConnection(options: ClientRequestArgs, created: Created): Duplex | null | undefined {
-    if (this.proxy.protocol !== 'https:') return super.createConnection(options, created);
-    return connect({ ...(options as ConnectionOptions), servername: this.proxy.hostname });
+  override createConnection(_options: ClientRequestArgs, created: Created): undefined {
+    this.#pending.open((signal) => connectProxy(this.#proxy, signal), created);
+  }
+
+  override destroy(): void {
+    this.#pending.stop();
+    super.destroy();
   }
 }
 
-/** Opens a tunnel by CONNECT (RFC 9110 9.3.6) and speaks TLS with the origin through it. */
+/** Opens a tunnel and speaks TLS with the origin through it. */
 export class TunnellingAgent extends HttpsAgent {
-  readonly proxy: URL;
+  readonly #proxy: ProxyPeer;
+  readonly #pending: PendingConnections;
 
-  constructor(proxy: URL, options: HttpsAgentOptions) {
+  constructor(proxy: ProxyPeer, options: HttpsAgentOptions, timeoutMs: number) {
     super(options);
-    this.proxy = proxy;
+    this.#proxy = proxy;
+    this.#pending = pendingConnections(proxy.url, timeoutMs);
   }
 
   override createConnection(options: ClientRequestArgs, created: Created): undefined {
-    openTunnel(this.proxy, options as ConnectionOptions, (error, socket) => {
-      // Node's agents look at the error first; their type wants a socket all the same.
-      if (socket === undefined) return (created as (error: Error | null) => void)(error);
-      created(null, connect({ ...(options as ConnectionOptions), socket }));
-    });
+    this.#pending.open((signal) => openTunnel(this.#proxy, options as ConnectionOptions, signal), created);
+  }
+
+  override destroy(): void {
+    this.#pending.stop();
+    super.destroy();
   }
 }
 
-function openTunnel(
-  proxy: URL,
-  target: ConnectionOptions,
-  opened: (error: Error | null, socket?: Socket) => void,
-): void {
-  const host = target.host?.includes(':') ? `[${target.host}]` : target.host;
-  const authority = `${host}:${target.port}`;
-  const authorization = proxyAuthorization(proxy);
-  const send = proxy.protocol === 'https:' ? requestTls : request;
-  const tunnel = send({
-    method: 'CONNECT',
-    host: bareAddress(proxy.hostname),
-    port: portOf(proxy),
-    path: authority,
-    agent: false,
-    timeout: tunnelTimeoutMs,
-    headers: { host: authority, ...(authorization === undefined ? {} : { 'proxy-authorization': authorization }) },
-  });
-  tunnel.once('connect', (response: IncomingMessage, socket: Socket, head: Buffer) => {
-    if (response.statusCode === 200 && head.length === 0) {
-      socket.setTimeout(0);
-      return opened(null, socket);
-    }
-    socket.destroy();
-    opened(refusal(proxy, response));
-  });
-  tunnel.once('response', (response) => {
-    response.destroy();
-    opened(refusal(proxy, response));
-  });
-  tunnel.once('timeout', () => tunnel.destroy(new KnownError('E_NETWORK', `proxy ${proxy.host} does not answer`)));
-  tunnel.once('error', opened);
-  tunnel.end();
+interface PendingConnections {
+  open(connect: (signal: AbortSignal) => Promise<Duplex>, created: Created): void;
+  stop(): void;
 }
 
-function refusal(proxy: URL, { statusCode, statusMessage }: IncomingMessage): KnownError {
-  const status = printable(`${statusCode} ${statusMessage}`, 100);
-  return new KnownError('E_NETWORK', `proxy ${proxy.host} refuses the connection: ${status}`);
-}
-
-function portOf(proxy: URL): number {
-  return Number(proxy.port || (proxy.protocol === 'https:' ? 443 : 80));
+/** Connections on their way: Node's agents know only those that stand, and would wait for these without end. */
+function pendingConnections(proxy: URL, timeoutMs: number): PendingConnections {
+  const pending = new Set<AbortController>();
+  return {
+    open(connect, created) {
+      const abort = new AbortController();
+      pending.add(abort);
+      const timer = setTimeout(
+        () => abort.abort(timeoutError(`no connection through proxy ${proxy.host} within ${timeoutMs / 1000} s`)),
+        timeoutMs,
+      );
+      const settle = () => {
+        clearTimeout(timer);
+        pending.delete(abort);
+      };
+      connect(abort.signal).then(
+        (socket) => {
+          settle();
+          created(null, socket);
+        },
+        (error) => {
+          settle();
+          // Node's agents look at the error first; their type wants a socket all the same.
+          (created as (error: Error) => void)(error);
+        },
+      );
+    },
+    stop() {
+      for (const abort of pending) abort.abort(cancelled('the agent was closed'));
+    },
+  };
 }

@@ -1,57 +1,51 @@
 /** Which proxy a URL goes through, by HTTP_PROXY, HTTPS_PROXY and NO_PROXY as Go programs read them. */
-import { BlockList, isIP, isIPv6 } from 'node:net';
 import { KnownError } from '../../store/errors.js';
-import { addressKind, bareAddress } from './address.js';
+import { addressKind } from './address.js';
+import { isExcluded } from './proxy-list.js';
 import type { ProxySettings } from './settings.js';
 
-/** The proxy for `url`; undefined for a direct connection. */
+/** The proxy for `url`; undefined for a direct connection. @throws KnownError `E_USAGE` */
 export function proxyFor(url: URL, settings: ProxySettings): URL | undefined {
   const value = url.protocol === 'https:' ? settings.https : settings.http;
   if (value === undefined || addressKind(url.hostname) === 'loopback' || isExcluded(url, settings.no)) return undefined;
   return parseProxy(value);
 }
 
+/** Nothing of the value is shown: it may hold a password. */
 function parseProxy(value: string): URL {
   const text = value.includes('://') ? value : `http://${value}`;
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:'))
-    throw new KnownError('E_USAGE', 'the proxy in the environment is not an http:// or https:// URL');
+  if (url === undefined || url.hostname === '')
+    throw new KnownError('E_USAGE', 'the proxy in the environment is not a URL', { hint: form });
+  if (url.protocol !== 'http:' && url.protocol !== 'https:')
+    throw new KnownError('E_USAGE', `the proxy in the environment is of the kind "${url.protocol.slice(0, 20)}"`, {
+      hint: form,
+    });
+  if ([url.username, url.password].some((part) => decoded(part) === undefined))
+    throw new KnownError('E_USAGE', `user and password of proxy ${url.host} are not percent-encoded`, {
+      hint: 'in a URL % is written %25, @ %40, : %3A and / %2F',
+    });
   return url;
 }
 
-function isExcluded(url: URL, list: string | undefined): boolean {
-  const host = bareAddress(url.hostname);
-  const port = url.port || (url.protocol === 'https:' ? '443' : '80');
-  return (list ?? '')
-    .split(',')
-    .map((item) => item.trim().toLowerCase())
-    .some((item) => item !== '' && excludes(item, host, port));
-}
-
-function excludes(item: string, host: string, port: string): boolean {
-  if (item === '*') return true;
-  if (item.includes('/')) return isInNetwork(item, host);
-  const withPort = /^(\[[^\]]*\]|[^:]*):(\d+)$/.exec(item);
-  if (withPort?.[2] !== undefined && withPort[2] !== port) return false;
-  const pattern = bareAddress(withPort?.[1] ?? item).replace(/^\*(?=\.)/, '');
-  if (isIP(host) !== 0) return pattern === host;
-  if (pattern.startsWith('.')) return host.endsWith(pattern);
-  return host === pattern || host.endsWith(`.${pattern}`);
-}
-
-function isInNetwork(item: string, host: string): boolean {
-  const [network = '', prefix = ''] = item.split('/');
-  const bits = Number(prefix);
-  if (isIP(host) === 0 || isIP(network) === 0 || !/^\d+$/.test(prefix) || bits > (isIPv6(network) ? 128 : 32))
-    return false;
-  const block = new BlockList();
-  block.addSubnet(network, bits, isIPv6(network) ? 'ipv6' : 'ipv4');
-  return block.check(host, isIPv6(host) ? 'ipv6' : 'ipv4');
-}
+const form = 'HTTP_PROXY and HTTPS_PROXY have the form http://[USER:PASSWORD@]HOST:PORT or https://…';
 
 /** The value of Proxy-Authorization for the user and password in a proxy URL. */
-export function proxyAuthorization(proxy: URL): string | undefined {
-  if (proxy.username === '' && proxy.password === '') return undefined;
-  const user = `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`;
-  return `Basic ${Buffer.from(user).toString('base64')}`;
+export function proxyAuthorization({ username, password }: URL): string | undefined {
+  if (username === '' && password === '') return undefined;
+  return `Basic ${Buffer.from(`${decoded(username)}:${decoded(password)}`).toString('base64')}`;
+}
+
+function decoded(part: string): string | undefined {
+  try {
+    return decodeURIComponent(part);
+  } catch (error) {
+    if (error instanceof URIError) return undefined;
+    throw error;
+  }
+}
+
+/** A proxy's port, which a URL leaves out when it is the usual one. */
+export function proxyPort({ port, protocol }: URL): number {
+  return Number(port || (protocol === 'https:' ? 443 : 80));
 }

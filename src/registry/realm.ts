@@ -27,5 +27,11 @@ export function checkRealm(realm: string | undefined, registry: URL): URL {
 
 function refuse(realm: string | undefined, registry: URL, problem: string): KnownError {
   const shown = printable((realm ?? '').replace(/\/\/[^/@]*@/, '//***@'), 200);
-  return new KnownError('E_REGISTRY', `registry ${registry.host} sends us for a token to "${shown}", which ${problem}`);
+  return new KnownError(
+    'E_REGISTRY',
+    `registry ${registry.host} sends us for a token to "${shown}", which ${problem}`,
+    {
+      hint: 'no credentials were sent there: tell whoever runs the registry',
+    },
+  );
 }

@@ -59,5 +59,7 @@ function reachesInward(from: URL, to: URL): boolean {
 }
 
 function refuse(from: URL, problem: string): KnownError {
-  return new KnownError('E_REGISTRY', `${shownUrl(from)} redirects ${problem}`);
+  return new KnownError('E_REGISTRY', `${shownUrl(from)} redirects ${problem}`, {
+    hint: 'it is not safe to follow: tell whoever runs the registry',
+  });
 }

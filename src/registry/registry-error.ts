@@ -1,8 +1,9 @@
 /** Error answers of registries and token servers, in Docker's words (distribution-spec, "Error Codes"). */
 
-import { STATUS_CODES } from 'node:http';
+import { type IncomingHttpHeaders, STATUS_CODES } from 'node:http';
 import { KnownError } from '../../store/errors.js';
 import { printable } from '../../store/printable.js';
+import { loginToProxy, proxyError, tryLater } from './network-error.js';
 
 /** What was asked for, as the user names it. */
 export interface Subject {
@@ -15,6 +16,7 @@ export interface Subject {
 export interface ErrorAnswer {
   readonly status: number;
   readonly body: Buffer;
+  readonly headers?: IncomingHttpHeaders;
 }
 
 interface Problem {
@@ -45,17 +47,32 @@ export function registryError(answer: ErrorAnswer, subject: Subject, secrets: re
     return new KnownError(
       'E_REGISTRY',
       `received unexpected HTTP status: ${status} ${STATUS_CODES[status] ?? ''}`.trim(),
+      { hint: tryLater },
     );
+  if (status === 407)
+    return proxyError('the proxy wants a user and a password that it knows: 407 Proxy Authentication Required', {
+      stays: true,
+      hint: loginToProxy,
+    });
   const problem = parseProblem(answer.body) ?? impliedProblem(answer);
   if (problem === undefined) {
     const text = redact(answer.body.toString('utf8', 0, 400), secrets);
     return new KnownError(
       codeFor(status, ''),
       `error parsing HTTP ${status} response body: not JSON: "${printable(text, 200)}"`,
+      { hint: 'what answers is no registry, or something before it: check the name, and HTTPS_PROXY' },
     );
   }
   const text = printable(redact(problemText(problem), secrets), 400);
+  if (status === 429) return new KnownError('E_REGISTRY', text, { hint: limitHint(answer) });
   return explain(problem.code, text, status, subject);
+}
+
+/** What the registry asks for is shown in its own words: seconds or a date. */
+function limitHint({ headers }: ErrorAnswer): string {
+  const asked = headers?.['retry-after'];
+  const when = asked === undefined ? 'try again later' : `the registry says when to try again: ${printable(asked, 60)}`;
+  return `${when}; with a login ('docker login') the limit may be higher`;
 }
 
 function explain(code: string, text: string, status: number, { name, reference }: Subject): KnownError {

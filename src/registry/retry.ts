@@ -1,6 +1,7 @@
 /** When to try again, and after how long. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KnownError } from '../../store/errors.js';
+import { givenUp } from './network-error.js';
 
 /** Tries of one request or, for a blob, tries in a row that brought next to nothing. */
 export const maxTries = 5;
@@ -23,7 +24,7 @@ export async function withRetries<T>(attempt: () => Promise<Attempt<T>>, signal:
     const outcome = await attempt();
     if (!('error' in outcome)) return outcome.value;
     const waitMs = waitBefore(failures, outcome.retryAfter);
-    if (failures >= maxTries || waitMs === undefined) throw outcome.error;
+    if (failures >= maxTries || waitMs === undefined) throw givenUp(outcome.error);
     await pause(waitMs, signal);
   }
 }

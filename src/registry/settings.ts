@@ -1,4 +1,5 @@
 /** How registries are reached. Plain data: it travels to worker threads. */
+import type { AuthorityPlaces } from './system-authorities.js';
 
 export interface TransportSettings {
   /** Host names whose certificates are not verified and which may be spoken to without TLS. */
@@ -9,6 +10,9 @@ export interface TransportSettings {
   readonly clientCertificates: readonly HostCertificate[];
   /** Docker's folder of certificates by `host:port`. */
   readonly certsDir: string;
+  readonly authorityPlaces: AuthorityPlaces;
+  /** Authorities (PEM) out of the system's that were enough in another thread. */
+  readonly knownAuthorities: readonly string[];
   readonly proxy: ProxySettings;
   readonly timeouts: Timeouts;
 }
@@ -47,11 +51,15 @@ export const defaultTimeouts: Timeouts = {
   stallBytes: 16 * 1024,
 };
 
-/** Lower-case names win, as in curl and Go. */
+/** Names in capitals win, as in Go. */
 export function proxySettings(env: NodeJS.ProcessEnv): ProxySettings {
   return {
-    http: env['http_proxy'] || env['HTTP_PROXY'] || undefined,
-    https: env['https_proxy'] || env['HTTPS_PROXY'] || undefined,
-    no: env['no_proxy'] || env['NO_PROXY'] || undefined,
+    http: env['HTTP_PROXY'] || env['http_proxy'] || undefined,
+    https: env['HTTPS_PROXY'] || env['https_proxy'] || undefined,
+    no: env['NO_PROXY'] || env['no_proxy'] || undefined,
   };
+}
+
+export function authorityPlaces(env: NodeJS.ProcessEnv): AuthorityPlaces {
+  return { file: env['SSL_CERT_FILE'] || undefined, folders: env['SSL_CERT_DIR'] || undefined };
 }

@@ -70,6 +70,7 @@ async function send(request: TokenRequest): Promise<ApiResponse> {
       throw new KnownError(
         'E_REGISTRY',
         `the token server ${request.realm.host} redirects to ${hop.url.host}; not followed`,
+        { hint: 'it would be sent credentials: tell whoever runs the registry' },
       );
   }
 }
@@ -98,13 +99,17 @@ export function basicAuthorization({ username, password }: { username: string; p
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 }
 
+const tellThem = 'try again, and tell whoever runs the registry if it stays so';
+
 function parseToken(body: Buffer, asked: number, realm: URL): Token {
   let answer: { token?: unknown; access_token?: unknown; expires_in?: unknown };
   try {
     answer = JSON.parse(body.toString('utf8')) ?? {};
   } catch {
     // The parser's message would quote the token.
-    throw new KnownError('E_REGISTRY', `GET "${shownUrl(realm)}": the token server's answer is not JSON`);
+    throw new KnownError('E_REGISTRY', `GET "${shownUrl(realm)}": the token server's answer is not JSON`, {
+      hint: tellThem,
+    });
   }
   const value = answer.token || answer.access_token;
   // Anything else could not travel in a header.
@@ -112,6 +117,7 @@ function parseToken(body: Buffer, asked: number, realm: URL): Token {
     throw new KnownError(
       'E_REGISTRY',
       `GET "${shownUrl(realm)}": authorization server did not include a token in the response`,
+      { hint: tellThem },
     );
   const lifetime =
     typeof answer.expires_in === 'number' && answer.expires_in > 0 ? answer.expires_in : defaultLifetimeS;

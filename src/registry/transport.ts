@@ -4,12 +4,21 @@ import { Agent as HttpsAgent } from 'node:https';
 import { proxyFor } from './proxy.js';
 import { ForwardingAgent, TunnellingAgent } from './proxy-agents.js';
 import type { TransportSettings } from './settings.js';
-import { tlsOptions } from './tls.js';
+import { firstStep, openTrust, type Trust } from './trust.js';
+
+export type Agent = HttpAgent | HttpsAgent;
 
 export interface Transport {
   readonly settings: TransportSettings;
   /** Keeps connections alive between requests to one origin. */
-  agentFor(url: URL): HttpAgent | HttpsAgent;
+  agentFor(url: URL): Agent;
+  /**
+   * After a request by `used` has failed: true when {@link agentFor} brings another agent now, one that trusts more
+   * authorities or has another client certificate, and the request is worth another try.
+   */
+  revise(url: URL, used: Agent, error: unknown): boolean;
+  /** Settings for another thread, which need not find out again which authorities are enough. */
+  forThread(): TransportSettings;
   /** Ends idle connections and breaks the others. */
   close(): void;
 }
@@ -17,28 +26,51 @@ export interface Transport {
 const agentOptions = { keepAlive: true, scheduling: 'lifo' } as const;
 
 export function openTransport(settings: TransportSettings): Transport {
-  const agents = new Map<string, HttpAgent | HttpsAgent>();
+  const origins = new Map<string, { agent: Agent; trust: Trust | undefined }>();
+  const agents = new Set<Agent>();
+  const proved = new Set<string>();
+  let exported: TransportSettings | undefined;
+  const open = (url: URL, trust: Trust | undefined): Agent => {
+    const agent = createAgent(url, settings, trust);
+    agents.add(agent);
+    origins.set(url.origin, { agent, trust });
+    return agent;
+  };
   return {
     settings,
     agentFor(url) {
-      const known = agents.get(url.origin);
+      const known = origins.get(url.origin)?.agent;
       if (known !== undefined) return known;
-      const agent = createAgent(url, settings);
-      agents.set(url.origin, agent);
-      return agent;
+      if (url.protocol !== 'https:') return open(url, undefined);
+      const onProved = (authority: string) => void proved.add(authority);
+      return open(url, openTrust(url, settings, { step: firstStep(url, settings), onProved }));
     },
+    revise(url, used, error) {
+      const current = origins.get(url.origin);
+      // Another request has met the same failure, and has seen to it.
+      if (current?.agent !== used) return current !== undefined;
+      if (!current.trust?.revise(error)) return false;
+      open(url, current.trust);
+      return true;
+    },
+    // The first answer stays: threads keep their connections as long as their settings are the same.
+    forThread: () => (exported ??= { ...settings, knownAuthorities: [...proved] }),
     close() {
-      for (const agent of agents.values()) agent.destroy();
+      for (const agent of agents) agent.destroy();
       agents.clear();
+      origins.clear();
     },
   };
 }
 
-function createAgent(url: URL, settings: TransportSettings): HttpAgent | HttpsAgent {
-  const proxy = proxyFor(url, settings.proxy);
-  if (url.protocol === 'https:') {
-    const options = { ...agentOptions, ...tlsOptions(url, settings) };
-    return proxy === undefined ? new HttpsAgent(options) : new TunnellingAgent(proxy, options);
-  }
-  return proxy === undefined ? new HttpAgent(agentOptions) : new ForwardingAgent(proxy, agentOptions);
+function createAgent(url: URL, settings: TransportSettings, trust: Trust | undefined): Agent {
+  const address = proxyFor(url, settings.proxy);
+  const options = { ...agentOptions, ...trust?.options() };
+  if (address === undefined) return trust === undefined ? new HttpAgent(agentOptions) : new HttpsAgent(options);
+  const tls = address.protocol === 'https:' ? openTrust(address, settings, { step: 'all' }).options() : undefined;
+  const { connectMs } = settings.timeouts;
+  const proxy = { url: address, tls };
+  return trust === undefined
+    ? new ForwardingAgent(proxy, agentOptions, connectMs)
+    : new TunnellingAgent(proxy, options, connectMs);
 }

@@ -45,6 +45,9 @@ function readPlatform(value: Json, what: string): Platform {
   };
 }
 
+/** Advice for those who got other bytes than they asked for. */
+export const servedWrong = 'try again; if it stays so, the registry or its mirror is damaged: tell whoever runs it';
+
 /**
  * Checks bytes against the descriptor that named them.
  *
@@ -56,7 +59,9 @@ export function verifyBytes(
   what: string,
 ): void {
   if (bytes.length !== size)
-    throw new KnownError('E_VERIFY', `${what} ${digest} has ${bytes.length} bytes, not the ${size} of its descriptor`);
+    throw new KnownError('E_VERIFY', `${what} ${digest} has ${bytes.length} bytes, not the ${size} of its descriptor`, {
+      hint: servedWrong,
+    });
   verifyDigest(bytes, digest, what);
 }
 
@@ -64,7 +69,9 @@ export function verifyBytes(
 export function verifyDigest(bytes: Uint8Array, digest: Digest, what: string): void {
   const actual = digestOf(bytes, algorithmOf(digest));
   if (actual !== digest)
-    throw new KnownError('E_VERIFY', `${what} does not match its digest: expected ${digest}, got ${actual}`);
+    throw new KnownError('E_VERIFY', `${what} does not match its digest: expected ${digest}, got ${actual}`, {
+      hint: servedWrong,
+    });
 }
 
 /** @throws KnownError `E_UNSUPPORTED` in Docker's words. */

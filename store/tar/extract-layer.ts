@@ -7,6 +7,7 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { KnownError } from '../errors.js';
 import { makeDirectory } from '../fs/exact-mode.js';
+import { servedWrong } from '../oci/descriptor.js';
 import type { DiffId, Digest } from '../oci/digest.js';
 import { algorithmOf } from '../oci/digest.js';
 import { printable } from '../printable.js';
@@ -138,5 +139,7 @@ function naming(error: unknown, name: string): unknown {
 
 function verify(what: string, expected: string, got: string): void {
   if (expected !== got)
-    throw new KnownError('E_VERIFY', `the ${what} does not match its digest: expected ${expected}, got ${got}`);
+    throw new KnownError('E_VERIFY', `the ${what} does not match its digest: expected ${expected}, got ${got}`, {
+      hint: servedWrong,
+    });
 }

@@ -1,4 +1,4 @@
-import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { TestContext } from 'node:test';
 import { listen } from '../../fixtures/registry/registry.js';
 
@@ -14,7 +14,7 @@ export interface Listener {
 /** A server of an attacker or bystander, which notes what it is sent. */
 export async function listenFor(
   t: TestContext,
-  answer: (response: ServerResponse, url: string) => void = (response) => response.end(),
+  answer: (response: ServerResponse, url: string, request: IncomingMessage) => void = (response) => response.end(),
   address = '127.0.0.1',
 ): Promise<Listener> {
   const seen: Listener['seen'] = [];
@@ -24,7 +24,7 @@ export async function listenFor(
     for await (const chunk of request) chunks.push(chunk);
     const body = Buffer.concat(chunks).toString();
     seen.push({ method: request.method, url: request.url, headers: request.headers, body });
-    answer(response, request.url ?? '');
+    answer(response, request.url ?? '', request);
   });
   server.on('connection', () => connections++);
   const port = await listen(server, address);

@@ -1,7 +1,7 @@
 /** Debian's `docker-registry` (the reference implementation) on loopback, with a store of the test's own. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -17,10 +17,21 @@ export interface DockerRegistry {
   store: string;
   /** Uploads an image; layers that the repository has are not sent again. */
   push(name: string, tag: string, image: Image): Promise<void>;
+  /** Uploads an index whose images are there. */
+  pushDocument(name: string, reference: string, document: Document): Promise<void>;
   /** The manifest that a tag stands for, byte for byte. */
   manifest(name: string, reference: string): Promise<Buffer>;
+  /** Serves the same images by TLS as well. @returns host and port */
+  serveTls(files: TlsFiles): Promise<string>;
   /** What it has logged so far, requests included. */
   log(): string;
+}
+
+export interface TlsFiles {
+  certificate: string;
+  key: string;
+  /** Clients must show a certificate of these authorities. */
+  clientAuthorities?: string;
 }
 
 const START_TIMEOUT_MS = 15_000;
@@ -28,38 +39,59 @@ const START_TIMEOUT_MS = 15_000;
 /** Starts it; `missing('docker-registry')` tells whether it can be. */
 export async function startDockerRegistry(t: Pick<TestContext, 'after'>): Promise<DockerRegistry> {
   const home = tempDir(t, 'tspull-registry-');
-  const port = await freePort();
-  const host = `127.0.0.1:${port}`;
-  const config = join(home, 'config.yml');
-  const log = join(home, 'log');
   mkdirSync(join(home, 'store'));
-  writeFileSync(
-    config,
-    `version: 0.1\nlog: {level: info}\nstorage: {filesystem: {rootdirectory: ${join(home, 'store')}}}\nhttp: {addr: "${host}"}\n`,
-  );
-  const output = openSync(log, 'a');
-  const child = spawn(findProgram('docker-registry') ?? 'docker-registry', ['serve', config], {
-    stdio: ['ignore', output, output],
-    cwd: home,
-  });
-  closeSync(output);
-  t.after(() => end(child));
-  const readLog = () => readFileSync(log, 'utf8');
-  await waitUntilReady(child, host, readLog);
-  const registry: DockerRegistry = {
+  const log = join(home, 'log');
+  const host = await serveStore(t, home, (address) => `addr: "${address}"`);
+  const pushDocument: DockerRegistry['pushDocument'] = async (name, reference, { bytes, mediaType }) => {
+    await call(`http://${host}/v2/${name}/manifests/${reference}`, {
+      method: 'PUT',
+      body: new Uint8Array(bytes),
+      headers: { 'content-type': mediaType },
+    });
+  };
+  return {
     host,
     store: join(home, 'store'),
-    log: readLog,
+    log: () => readFileSync(log, 'utf8'),
+    serveTls: ({ certificate, key, clientAuthorities }) =>
+      serveStore(t, home, (address) => {
+        const clients = clientAuthorities === undefined ? '' : `, clientcas: [${clientAuthorities}]`;
+        return `addr: "${address}", tls: {certificate: ${certificate}, key: ${key}${clients}}`;
+      }),
+    pushDocument,
     async push(name, tag, image) {
       for (const blob of [image.config, ...image.layers]) await pushBlob(host, name, blob);
-      await pushManifest(host, name, tag, image.manifest);
+      await pushDocument(name, tag, image.manifest);
     },
     async manifest(name, reference) {
       const accept = 'application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json';
       return (await call(`http://${host}/v2/${name}/manifests/${reference}`, { headers: { accept } })).body;
     },
   };
-  return registry;
+}
+
+/** @returns its host and port */
+async function serveStore(
+  t: Pick<TestContext, 'after'>,
+  home: string,
+  http: (host: string) => string,
+): Promise<string> {
+  const host = `127.0.0.1:${await freePort()}`;
+  const config = join(home, `${host}.yml`);
+  writeFileSync(
+    config,
+    `version: 0.1\nlog: {level: info}\nstorage: {filesystem: {rootdirectory: ${join(home, 'store')}}}\nhttp: {${http(host)}, secret: x}\n`,
+  );
+  const output = openSync(join(home, 'log'), 'a');
+  const child = spawn(findProgram('docker-registry') ?? 'docker-registry', ['serve', config], {
+    stdio: ['ignore', output, output],
+    env: { PATH: process.env['PATH'], OTEL_TRACES_EXPORTER: 'none' },
+    cwd: home,
+  });
+  closeSync(output);
+  t.after(() => end(child));
+  await waitUntilReady(child, host, () => readFileSync(join(home, 'log'), 'utf8'));
+  return host;
 }
 
 function freePort(): Promise<number> {
@@ -74,11 +106,19 @@ function freePort(): Promise<number> {
 }
 
 async function waitUntilReady(child: ChildProcess, host: string, log: () => string): Promise<void> {
-  for (const limit = Date.now() + START_TIMEOUT_MS; ; await delay(50)) {
-    const answer = await fetch(`http://${host}/v2/`).catch((error: unknown) => error);
-    if (answer instanceof Response && answer.ok) return;
+  const port = Number(host.slice(host.lastIndexOf(':') + 1));
+  for (const limit = Date.now() + START_TIMEOUT_MS; !(await accepts(port)); await delay(50))
     if (child.exitCode !== null || Date.now() > limit) throw new Error(`docker-registry did not start:\n${log()}`);
-  }
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
 }
 
 async function end(child: ChildProcess): Promise<void> {
@@ -105,13 +145,5 @@ async function pushBlob(host: string, name: string, blob: Buffer): Promise<void>
     method: 'PUT',
     body: new Uint8Array(blob),
     headers: { 'content-type': 'application/octet-stream' },
-  });
-}
-
-async function pushManifest(host: string, name: string, tag: string, { bytes, mediaType }: Document): Promise<void> {
-  await call(`http://${host}/v2/${name}/manifests/${tag}`, {
-    method: 'PUT',
-    body: new Uint8Array(bytes),
-    headers: { 'content-type': mediaType },
   });
 }

@@ -1,7 +1,7 @@
 import type { TestContext } from 'node:test';
 import { addImage, emptyContents } from '../../fixtures/registry/contents.js';
 import { buildImage, type Image, type ImageOptions } from '../../fixtures/registry/image.js';
-import { type Fault, type RunningRegistry, startRegistry } from '../../fixtures/registry/registry.js';
+import { type RegistryOptions, type RunningRegistry, startRegistry } from '../../fixtures/registry/registry.js';
 
 export interface Served {
   registry: RunningRegistry;
@@ -15,12 +15,13 @@ export interface Served {
 /** A registry with one image, gone when the test ends. */
 export async function serveImage(
   t: Pick<TestContext, 'after'>,
-  options: ImageOptions & { fault?: Fault },
+  options: (ImageOptions | { image: Image }) & Pick<RegistryOptions, 'fault' | 'auth'>,
 ): Promise<Served> {
   const contents = emptyContents();
-  const image = buildImage(options);
+  const image = 'image' in options ? options.image : buildImage(options);
   addImage(contents, 'test/image', '1', image);
-  const registry = await startRegistry({ contents, ...(options.fault && { fault: options.fault }) });
+  const { fault, auth } = options;
+  const registry = await startRegistry({ contents, ...(fault && { fault }), ...(auth && { auth }) });
   t.after(() => registry.close());
   const config = image.manifest.bytes.toString();
   const layerRequests = () =>

@@ -5,12 +5,12 @@ import { buildImage, buildIndex } from '../../../fixtures/registry/image.js';
 import { parseImageConfig } from '../../../store/oci/image-config.js';
 import { parseManifest } from '../../../store/oci/manifest.js';
 import { parsePlatform, selectFromIndex } from '../../../store/oci/platform.js';
-import { startDebianRegistry } from '../../support/debian-registry.js';
 import { missing } from '../../support/needs.js';
+import { startDockerRegistry } from '../../support/real-registry.js';
 import { clientFor, fetchBlob, repository } from '../../support/registry.js';
 
 test("Debian's docker-registry", { skip: missing('docker-registry') }, async (t) => {
-  const registry = await startDebianRegistry(t);
+  const registry = await startDockerRegistry(t);
   const images = ['amd64', 'arm64'].map((architecture) =>
     buildImage({
       layers: [randomBytes(100_000), randomBytes(3_000_000)],
