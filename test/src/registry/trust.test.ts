@@ -6,10 +6,14 @@ import { describe, type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
 import { type Authority, makeAuthority, makeCertificate } from '../../../fixtures/registry/certificates.js';
 import { digestOf } from '../../../store/oci/digest.js';
+import { patient } from '../../support/mirrored.js';
 import { missing } from '../../support/needs.js';
 import { startProxy } from '../../support/proxy.js';
 import { clientFor, fetchLayer, opaqueImage, serve } from '../../support/registry.js';
 import { tempDir } from '../../support/temp.js';
+
+/** Reading the authorities of a system takes its time on a busy machine. */
+const patientClient: typeof clientFor = (t, name, options) => clientFor(t, name, { ...options, timeouts: patient });
 
 const skip = missing('openssl');
 const names = ['IP:127.0.0.1', 'DNS:localhost', 'DNS:registry.test'];
@@ -47,7 +51,7 @@ describe('authorities of the system', { concurrency: true, skip }, () => {
       const { authority, image, registry } = await scene(t);
       const other = makeAuthority(tempDir(t), 'another authority');
       const env = { ...home, ...environment(authority, other, tempDir(t)) };
-      const client = clientFor(t, registry.host, { env });
+      const client = patientClient(t, registry.host, { env });
       if (enough) assert.deepEqual((await fetchLayer(client, image)).bytes, image.layers[0]);
       else await assert.rejects(client.getManifest('1'), { code: 'E_TLS' });
       if (missing('skopeo')) return;
@@ -60,9 +64,9 @@ describe('authorities of the system', { concurrency: true, skip }, () => {
     const certsDir = tempDir(t);
     mkdirSync(`${certsDir}/${registry.host}`);
     copyFileSync(twin.caFile, `${certsDir}/${registry.host}/ca.crt`);
-    await assert.rejects(clientFor(t, registry.host, { certsDir }).getManifest('1'), { code: 'E_TLS' });
+    await assert.rejects(patientClient(t, registry.host, { certsDir }).getManifest('1'), { code: 'E_TLS' });
     // The right one is among the system's, which are tried after those of the host.
-    const client = clientFor(t, registry.host, { certsDir, env: { ...home, SSL_CERT_FILE: authority.caFile } });
+    const client = patientClient(t, registry.host, { certsDir, env: { ...home, SSL_CERT_FILE: authority.caFile } });
     assert.deepEqual((await fetchLayer(client, image)).bytes, image.layers[0]);
   });
 
@@ -70,15 +74,15 @@ describe('authorities of the system', { concurrency: true, skip }, () => {
     const { authority, image, registry } = await scene(t);
     const proxy = await startProxy(t, registry.port);
     const env = { ...home, HTTPS_PROXY: proxy.url };
-    const trusting = clientFor(t, 'registry.test', { env: { ...env, SSL_CERT_FILE: authority.caFile } });
+    const trusting = patientClient(t, 'registry.test', { env: { ...env, SSL_CERT_FILE: authority.caFile } });
     assert.deepEqual((await fetchLayer(trusting, image)).bytes, image.layers[0]);
-    await assert.rejects(clientFor(t, 'registry.test', { env }).getManifest('1'), {
+    await assert.rejects(patientClient(t, 'registry.test', { env }).getManifest('1'), {
       code: 'E_TLS',
       message: /the certificate of registry\.test cannot be verified/,
       hint: /add its authority to those of this system, name it with --ca, or put it into \/etc\/docker\/certs\.d\/registry\.test\/ca\.crt/,
     });
     const nowhere = { SSL_CERT_FILE: '/nonexistent/ca', SSL_CERT_DIR: '/nonexistent' };
-    await assert.rejects(clientFor(t, 'registry.test', { env: { ...env, ...nowhere } }).getManifest('1'), {
+    await assert.rejects(patientClient(t, 'registry.test', { env: { ...env, ...nowhere } }).getManifest('1'), {
       code: 'E_TLS',
       message: 'no certificate of an authority can be read in "/nonexistent/ca"',
     });
@@ -88,7 +92,7 @@ describe('authorities of the system', { concurrency: true, skip }, () => {
     const image = opaqueImage();
     const registry = await serve(t, { image });
     const env = { ...home, SSL_CERT_FILE: '/nonexistent/ca', SSL_CERT_DIR: '/nonexistent' };
-    assert.deepEqual((await fetchLayer(clientFor(t, registry.host, { env }), image)).bytes, image.layers[0]);
+    assert.deepEqual((await fetchLayer(patientClient(t, registry.host, { env }), image)).bytes, image.layers[0]);
   });
 
   test('another thread is told the one that was enough, and nothing that only this host may use', async (t) => {
@@ -96,7 +100,7 @@ describe('authorities of the system', { concurrency: true, skip }, () => {
     const proxy = await startProxy(t, registry.port);
     const env = { ...home, HTTPS_PROXY: proxy.url };
     const known = async (options: Parameters<typeof clientFor>[2]) => {
-      const client = clientFor(t, 'registry.test', options);
+      const client = patientClient(t, 'registry.test', options);
       await client.getManifest('1');
       return (await client.blobTarget(digestOf('x'))).endpoints[0]?.transport.knownAuthorities.length;
     };
@@ -110,7 +114,7 @@ describe('authorities of the system', { concurrency: true, skip }, () => {
 
   test('many connections that meet an unknown authority at once', async (t) => {
     const { authority, registry } = await scene(t);
-    const client = clientFor(t, registry.host, { env: { ...home, SSL_CERT_FILE: authority.caFile } });
+    const client = patientClient(t, registry.host, { env: { ...home, SSL_CERT_FILE: authority.caFile } });
     const answers = await Promise.all(Array.from({ length: 12 }, () => client.getManifest('1')));
     assert.equal(answers.length, 12);
   });
@@ -118,7 +122,7 @@ describe('authorities of the system', { concurrency: true, skip }, () => {
   test('an authority file without a certificate', async (t) => {
     const file = `${tempDir(t)}/ca.der`;
     writeFileSync(file, Buffer.from('3082', 'hex'));
-    await assert.rejects(clientFor(t, '127.0.0.1:1', { caFiles: [file] }).getManifest('1'), {
+    await assert.rejects(patientClient(t, '127.0.0.1:1', { caFiles: [file] }).getManifest('1'), {
       code: 'E_TLS',
       message: `the certificate file "${file}" holds no certificate`,
       hint: /PEM/,
