@@ -27,8 +27,8 @@ export interface LayerCommitter {
   close(): void;
 }
 
-/** @param repository full name of where the blobs came from */
-export function createLayerCommitter(store: Store, repository: string): LayerCommitter {
+/** @param repository full name of where the blobs came from, if that can be asked for them again */
+export function createLayerCommitter(store: Store, repository: string | undefined): LayerCommitter {
   // Opened before the first write: the kernel reports a failed write-back to descriptors that were open at that time.
   const fd = openSync(store.root, constants.O_RDONLY | constants.O_DIRECTORY);
   const ready = new Map<number, Ready>();
@@ -47,7 +47,7 @@ export function createLayerCommitter(store: Store, repository: string): LayerCom
     for (const item of batch) {
       prepareLayer(item.staged, { ...item.plan, lower: lowerFor(item, batch), size: item.size });
       const { diffId, blob } = item.plan;
-      stageSource(store.root, item.staged.dir, { diffId, blob: blob.digest, repository });
+      if (repository !== undefined) stageSource(store.root, item.staged.dir, { diffId, blob: blob.digest, repository });
     }
     await syncFileSystem(fd);
     await store.exclusive(() =>

@@ -1,4 +1,4 @@
-/** One blob from the registry into one or more staged layers, in one pass. Runs in a worker thread, or on the main thread for small blobs. */
+/** One blob from a registry or a file into one or more staged layers, in one pass. Runs in a worker thread, or on the main thread for small blobs. */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { KnownError } from '../../store/errors.js';
@@ -6,13 +6,15 @@ import type { DiffId, Digest } from '../../store/oci/digest.js';
 import { type ExtractedLayer, extractLayer, type LayerExtraction } from '../../store/tar/extract-layer.js';
 import { type BlobTarget, streamBlob } from '../registry/blob-stream.js';
 import { openTransport, type Transport } from '../registry/transport.js';
+import { streamFile } from './file-body.js';
+import type { LayerBody } from './layer-origin.js';
 
 /** Plain data: it travels to a worker thread. */
 export interface LayerJob {
   digest: Digest;
   /** Bytes of the blob, from its descriptor. */
   size: number;
-  target: BlobTarget;
+  target: LayerBody;
   /** More than one when an image holds the same blob several times. */
   outputs: { layer: string; record: string; diffId: DiffId }[];
   maxPlainBytes: number;
@@ -72,21 +74,25 @@ async function attempt(job: LayerJob, { authorize, onRetry, signal }: LayerJobPo
   const progress = new Float64Array(job.progress);
   progress.fill(0);
   try {
-    for (const output of job.outputs)
-      extractions.push(extractLayer({ ...output, digest: job.digest, maxPlainBytes: job.maxPlainBytes }));
-    await streamBlob({
-      target: job.target,
-      size: job.size,
-      transport: transportFor(job.target),
-      onChunk(chunk) {
-        for (const extraction of extractions) extraction.push(chunk);
-        progress[0] = (progress[0] ?? 0) + chunk.length;
-        progress[1] = extractions[0]?.plainBytes ?? 0;
-      },
-      authorize,
-      onRetry: ({ offset, delayMs, error }) => onRetry({ offset, delayMs, reason: error.message }),
-      signal,
-    });
+    const { target, size, maxPlainBytes } = job;
+    const digest = 'range' in target ? target.digest : job.digest;
+    for (const output of job.outputs) extractions.push(extractLayer({ ...output, digest, maxPlainBytes }));
+    const onChunk = (chunk: Buffer) => {
+      for (const extraction of extractions) extraction.push(chunk);
+      progress[0] = (progress[0] ?? 0) + chunk.length;
+      progress[1] = extractions[0]?.plainBytes ?? 0;
+    };
+    if ('range' in target) await streamFile({ range: target.range, size, onChunk, signal });
+    else
+      await streamBlob({
+        target,
+        size,
+        transport: transportFor(target),
+        onChunk,
+        authorize,
+        onRetry: ({ offset, delayMs, error }) => onRetry({ offset, delayMs, reason: error.message }),
+        signal,
+      });
     return extractions.map((extraction) => extraction.finish());
   } finally {
     for (const extraction of extractions) extraction.close();
