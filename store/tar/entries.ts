@@ -41,7 +41,10 @@ export async function listEntries(archive: FileRange, signal?: AbortSignal): Pro
   let next = 0;
   // With the least mark `drain` tells that the parser is done with what it got. Headers of V7 have no mark of their format.
   const parser = extract({ highWaterMark: 1, allowUnknownFormat: true } as object);
+  // Whoever waits for the parser hears of its failure; when nobody waits it must not be an uncaught one.
+  parser.on('error', () => undefined);
   parser.on('entry', (header, content, proceed) => {
+    content.on('error', () => undefined);
     try {
       const entry = entryOf(header, content.offset + BLOCK);
       if (entry.offset + entry.size > archive.size)
