@@ -27,8 +27,15 @@ export interface LayerCommitter {
   close(): void;
 }
 
-/** @param repository full name of where the blobs came from, if that can be asked for them again */
-export function createLayerCommitter(store: Store, repository: string | undefined): LayerCommitter {
+/**
+ * @param repository full name of where the blobs came from, if that can be asked for them again
+ * @param signal ends the waiting for layers below that will not come
+ */
+export function createLayerCommitter(
+  store: Store,
+  repository: string | undefined,
+  signal: AbortSignal,
+): LayerCommitter {
   // Opened before the first write: the kernel reports a failed write-back to descriptors that were open at that time.
   const fd = openSync(store.root, constants.O_RDONLY | constants.O_DIRECTORY);
   const ready = new Map<number, Ready>();
@@ -83,9 +90,15 @@ export function createLayerCommitter(store: Store, repository: string | undefine
     }
     running = false;
   };
+  const giveUp = () => {
+    for (const { settle } of ready.values()) settle(signal.reason);
+    ready.clear();
+  };
+  signal.addEventListener('abort', giveUp);
   return {
     commit: (plan, staged, size) =>
       new Promise((resolve, reject) => {
+        signal.throwIfAborted();
         ready.set(plan.index, {
           plan,
           staged,
@@ -95,6 +108,9 @@ export function createLayerCommitter(store: Store, repository: string | undefine
         void run();
       }),
     advance: () => void run(),
-    close: () => closeSync(fd),
+    close: () => {
+      signal.removeEventListener('abort', giveUp);
+      closeSync(fd);
+    },
   };
 }

@@ -35,8 +35,8 @@ export async function fetchLayers(plans: LayerPlan[], context: FetchContext): Pr
   const stop = new AbortController();
   const signal = AbortSignal.any([context.signal, stop.signal]);
   // Every layer listens.
-  setMaxListeners(0, signal);
-  const committer = createLayerCommitter(context.store, context.repository);
+  setMaxListeners(0, context.signal, signal);
+  const committer = createLayerCommitter(context.store, context.repository, signal);
   const run: Run = { ...context, signal, committer, leases: [], staged: new Set() };
   try {
     const results = await Promise.allSettled(

@@ -169,6 +169,24 @@ for (const [what, options, code] of lies)
     assert.equal(existsSync(join(root, 'image/overlay2/repositories.json')), false);
   });
 
+test('a layer that fails when those above it are ready does not keep them waiting', { skip }, async (t) => {
+  const root = join(tempDir(t), 'root');
+  const big = tar(file('big', '', { content: Buffer.alloc(2_000_000, 'ab') }));
+  const { name } = await serveImage(t, {
+    layers: [layers[0] ?? big, big, layers[1] ?? big],
+    compression: 'none',
+    fault: on(/\/blobs\//, (_q, answer) =>
+      answer.body.length < 1_000_000 ? answer : { ...answer, body: Buffer.alloc(answer.body.length, 1) },
+    ),
+  });
+  const verified: number[] = [];
+  const onEvent = (event: PullEvent) =>
+    void (event.type === 'layer' && event.status === 'verified' && verified.push(event.index));
+  await assert.rejects(pull(name, { root, onEvent, maxConcurrentDownloads: 2 }), KnownError);
+  assert.ok(verified.includes(2), 'the uppermost layer was not ready in time to show anything');
+  checkStore(root);
+});
+
 test('a cancelled pull ends soon and leaves nothing', { skip }, async (t) => {
   const root = join(tempDir(t), 'root');
   const { stallAfter } = await import('../../../fixtures/registry/faults.js');
