@@ -1,6 +1,7 @@
 /** Makes a source's files readable at any position, and finds its images. */
 import { closeSync, constants, createReadStream, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { addAbortSignal } from 'node:stream';
+import { setImmediate as turn } from 'node:timers/promises';
 import { openArchiveFiles } from '../../../store/archive/archive-files.js';
 import { openDirectoryFiles } from '../../../store/archive/directory-files.js';
 import type { ImageFiles } from '../../../store/archive/image-files.js';
@@ -8,6 +9,8 @@ import { errnoCode, KnownError } from '../../../store/errors.js';
 import { printable } from '../../../store/printable.js';
 import { SNIFF_BYTES, sniff } from '../../../store/tar/decompress.js';
 import { spool } from './spool.js';
+
+const CHUNK_BYTES = 256 * 1024;
 
 export interface OpenOptions {
   /** Asked for only when an archive has to be kept on the disk first. */
@@ -56,7 +59,21 @@ async function openFile(name: string, path: string, options: OpenOptions): Promi
     throw error;
   }
   if (plain) return openArchiveFiles(fd, name, options.signal);
-  return fromStream(name, createReadStream('', { fd, start: 0, signal: options.signal }), options);
+  return fromStream(name, contentOf(fd), options);
+}
+
+/** Closes the descriptor at its end. */
+async function* contentOf(fd: number): AsyncGenerator<Buffer> {
+  const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  try {
+    for (let at = 0, got = -1; got !== 0; at += got) {
+      got = readSync(fd, buffer, 0, buffer.length, at);
+      if (got > 0) yield buffer.subarray(0, got);
+      await turn();
+    }
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function isPlain(fd: number): boolean {
