@@ -15,8 +15,8 @@ import { keyOf, type NewName } from './commit-image.js';
 import { isComplete } from './local-image.js';
 import type { PulledImage } from './pull.js';
 import { findInDockerArchive } from './sources/docker-archive-images.js';
-import { daemonName, daemonSocket, imageIdInDaemon, saveFromDaemon } from './sources/docker-daemon.js';
-import { type FoundImage, readName } from './sources/found-image.js';
+import { daemonSocket, imageIdInDaemon, parseDaemonImage, saveFromDaemon } from './sources/docker-daemon.js';
+import type { FoundImage } from './sources/found-image.js';
 import { findInLayout } from './sources/layout-images.js';
 import { fromStream, type OpenOptions, openArchive, openLayoutDirectory } from './sources/open-source.js';
 import type { ArchiveSource, DaemonSource } from './sources/source-name.js';
@@ -61,9 +61,9 @@ export async function pullFromFiles(
 async function openFiles(source: ArchiveSource | DaemonSource, options: OpenOptions): Promise<ImageFiles> {
   if (source.kind === 'oci') return openLayoutDirectory(source.path);
   if (source.kind !== 'docker-daemon') return openArchive(source.path, options);
-  const name = daemonName(source.name);
-  const archive = await saveFromDaemon(daemonSocket(process.env), name, options.signal);
-  return fromStream(`docker-daemon:${name}`, archive, options);
+  const { query } = parseDaemonImage(source.name);
+  const archive = await saveFromDaemon(daemonSocket(process.env), query, options.signal);
+  return fromStream(`docker-daemon:${query}`, archive, options);
 }
 
 async function findImages(
@@ -84,7 +84,7 @@ async function findImages(
 async function findByKind(source: ArchiveSource | DaemonSource, files: ImageFiles, wanted: Platform | undefined) {
   if (source.kind === 'docker-archive') return findInDockerArchive(files, source.wish);
   if (source.kind !== 'docker-daemon') return findInLayout(files, source.wish, wanted);
-  const name = readName(daemonName(source.name));
+  const { name } = parseDaemonImage(source.name);
   return findInDockerArchive(files, name === undefined ? undefined : { name: familiarString(name) });
 }
 
@@ -93,9 +93,8 @@ async function ifDaemonHasSame(
   source: string,
   { root, wanted, signal }: FilesOptions,
 ): Promise<PresentImage | undefined> {
-  const text = daemonName(source);
-  const image = await imageIdInDaemon(daemonSocket(process.env), text, signal);
-  const name = readName(text);
+  const { query, name } = parseDaemonImage(source);
+  const image = await imageIdInDaemon(daemonSocket(process.env), query, signal);
   const names = name === undefined ? [] : [name];
   const here = image !== undefined && isHere(root, image, names) && isComplete(root, image, wanted);
   return here ? { image, digest: undefined, names } : undefined;

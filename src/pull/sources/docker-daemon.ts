@@ -3,16 +3,25 @@ import { type IncomingMessage, request } from 'node:http';
 import { errnoCode, KnownError } from '../../../store/errors.js';
 import { type ImageId, parseImageId } from '../../../store/oci/digest.js';
 import { printable } from '../../../store/printable.js';
-import { familiarString, parseReference, withDefaultTag } from '../../reference.js';
+import { familiarString, parseReference, type Reference, withDefaultTag } from '../../reference.js';
 import { readError } from '../../registry/read-error.js';
 
 const DEFAULT_SOCKET = '/var/run/docker.sock';
 const MAX_INSPECT_BYTES = 16 * 1024 * 1024;
 const ID = /^sha256:[0-9a-f]{64}$/;
 
-/** What the daemon is asked for: a familiar name with tag or digest, or an image id. */
-export function daemonName(text: string): string {
-  return ID.test(text) ? text : familiarString(withDefaultTag(parseReference(text)));
+export interface DaemonImage {
+  /** What the daemon is asked for: a familiar name with tag or digest, or an image id. */
+  readonly query: string;
+  /** What its archive calls the image; undefined for an id, or a digest, which names nothing there. */
+  readonly name: Reference | undefined;
+}
+
+/** @throws KnownError E_REFERENCE */
+export function parseDaemonImage(text: string): DaemonImage {
+  if (ID.test(text)) return { query: text, name: undefined };
+  const name = withDefaultTag(parseReference(text));
+  return { query: familiarString(name), name: name.digest === undefined ? name : undefined };
 }
 
 /** @throws KnownError E_UNSUPPORTED for a daemon that is not reached by a socket of this machine */
@@ -26,9 +35,13 @@ export function daemonSocket(env: NodeJS.ProcessEnv): string {
 }
 
 /** The id of an image without its content; undefined when the daemon does not tell. @throws KnownError */
-export async function imageIdInDaemon(socket: string, name: string, signal: AbortSignal): Promise<ImageId | undefined> {
+export async function imageIdInDaemon(
+  socket: string,
+  query: string,
+  signal: AbortSignal,
+): Promise<ImageId | undefined> {
   // As a name stands: the daemon takes the path apart itself.
-  const answer = await ask(socket, `/images/${name}/json`, signal);
+  const answer = await ask(socket, `/images/${query}/json`, signal);
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of answer as AsyncIterable<Buffer>) {
@@ -50,8 +63,8 @@ function idIn(bytes: Buffer): ImageId | undefined {
 }
 
 /** A docker-archive with the image. The daemon may take minutes before the first byte. @throws KnownError */
-export function saveFromDaemon(socket: string, name: string, signal: AbortSignal): Promise<IncomingMessage> {
-  return ask(socket, `/images/get?names=${encodeURIComponent(name)}`, signal);
+export function saveFromDaemon(socket: string, query: string, signal: AbortSignal): Promise<IncomingMessage> {
+  return ask(socket, `/images/get?names=${encodeURIComponent(query)}`, signal);
 }
 
 async function ask(socket: string, path: string, signal: AbortSignal): Promise<IncomingMessage> {
