@@ -15,6 +15,7 @@ const rooms: Record<string, readonly string[]> = {
   'store/fs': ['store/linux'],
   'store/overlay2': ['store/fs', 'store/linux', 'store/oci'],
   'store/tar': ['store/fs', 'store/linux', 'store/oci'],
+  'store/archive': ['store/fs', 'store/oci', 'store/tar'],
   'store/images': ['store/data-root.ts', 'store/fs', 'store/oci', 'store/layers'],
   'store/data-root.ts': ['store/fs'],
   'store/io-failure.ts': [],

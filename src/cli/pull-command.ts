@@ -1,7 +1,7 @@
 /** `tspull [OPTIONS] REFERENCE…` */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { printable } from '../../store/printable.js';
-import { type PulledImage, type PullOptions, pull } from '../pull/pull.js';
+import { type PulledImage, type PullOptions, pullAll } from '../pull/pull.js';
 import type { OnPullEvent } from '../pull/pull-event.js';
 import type { ShortNames } from '../pull/reference-for.js';
 import type { ExplainOutput } from './explain-command.js';
@@ -30,10 +30,18 @@ function count(text: string): number {
 
 const collect = (text: string, before: string[] = []): string[] => [...before, text];
 
+const sources = `
+A SOURCE other than a registry:
+  docker-archive:FILE[:NAME]  what docker save or podman save wrote; FILE may be - for standard input
+  oci-archive:FILE[:NAME]     an archive of an OCI layout
+  oci:DIRECTORY[:NAME]        an OCI layout
+  docker-daemon:NAME          a running Docker daemon (DOCKER_HOST, else /var/run/docker.sock)`;
+
 export async function pullProgram(context: CliContext): Promise<undefined> {
   const program = new Command('tspull')
-    .usage('[OPTIONS] NAME[:TAG|@DIGEST]...')
+    .usage('[OPTIONS] NAME[:TAG|@DIGEST]|SOURCE...')
     .description('Pull images from a registry into a Docker data root, without a daemon')
+    .addHelpText('after', sources)
     .argument('[names...]')
     .option('--root <directory>', 'data root (default: TSPULL_ROOT, else /var/lib/tspull)')
     .option('--platform <platform>', 'as linux/arm64 (default: this machine)')
@@ -72,14 +80,16 @@ export async function pullProgram(context: CliContext): Promise<undefined> {
 
 async function pullOne(name: string, flags: Flags, context: CliContext): Promise<void> {
   const reporter = await chooseReporter(name, flags, context);
-  let pulled: PulledImage;
+  let pulled: PulledImage[];
   try {
-    pulled = await pull(name, { ...pullOptions(flags), onEvent: reporter.onEvent, signal: context.signal });
+    pulled = await pullAll(name, { ...pullOptions(flags), onEvent: reporter.onEvent, signal: context.signal });
   } finally {
     reporter.end();
   }
-  if (flags.json) context.out(`${JSON.stringify({ type: 'result', ...pulled })}\n`);
-  else context.out(`${printable(pulled.reference)}\n`);
+  for (const image of pulled) {
+    if (flags.json) context.out(`${JSON.stringify({ type: 'result', ...image })}\n`);
+    else for (const text of image.names.length === 0 ? [image.id] : image.names) context.out(`${printable(text)}\n`);
+  }
 }
 
 /** Loaded only when asked for. */

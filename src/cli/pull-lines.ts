@@ -1,6 +1,7 @@
 /** A pull as lines, in Docker's words: one for each change, none that is ever redrawn. */
 import { printable } from '../../store/printable.js';
 import type { LayerStatus, PullEvent } from '../pull/pull-event.js';
+import { parseSource } from '../pull/sources/source-name.js';
 import { parseReference, withDefaultTag } from '../reference.js';
 import type { PullReporter } from './pull-command.js';
 
@@ -18,9 +19,11 @@ export const layerWords: Record<LayerStatus, string | undefined> = {
   complete: 'Pull complete',
 };
 
-/** `16.04: Pulling from library/ubuntu` */
+/** `16.04: Pulling from library/ubuntu`, or `Pulling from docker-archive:ubuntu.tar` */
 export function heading(name: string): string[] {
-  const given = parseReference(name);
+  const source = parseSource(name);
+  if (source.kind !== 'registry') return [`Pulling from ${printable(name)}`];
+  const given = parseReference(source.name);
   const { tag, digest, path } = withDefaultTag(given);
   const lines = given.tag === undefined && given.digest === undefined ? ['Using default tag: latest'] : [];
   return [...lines, `${digest ?? tag}: Pulling from ${printable(path)}`];
@@ -42,7 +45,8 @@ export function eventLine(event: PullEvent): string | undefined {
   if (event.type === 'warning') return `WARNING: ${printable(event.message)}`;
   if (event.type !== 'done') return undefined;
   const status = event.upToDate ? 'Image is up to date' : 'Downloaded newer image';
-  return `Digest: ${event.digest}\nStatus: ${status} for ${printable(event.reference)}`;
+  const digest = event.digest === undefined ? '' : `Digest: ${event.digest}\n`;
+  return `${digest}Status: ${status} for ${printable(event.reference)}`;
 }
 
 export function lineReporter(name: string, write: (text: string) => void): PullReporter {

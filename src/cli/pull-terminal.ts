@@ -62,7 +62,12 @@ export function terminalReporter(lines: PullReporter): PullReporter {
     spinner.text = renderRows(rows, (performance.now() - started) / 1000, process.stderr.columns ?? 80);
   };
   const onEvent = (event: PullEvent) => {
-    if (event.type === 'manifest') {
+    if (event.type === 'receiving') {
+      lines.onEvent(event);
+      spinner.text = `receiving the archive  ${humanSize(event.bytes)}`;
+      spinner.start();
+    } else if (event.type === 'manifest') {
+      rows.length = 0;
       for (const { digest, size } of event.layers) rows.push({ digest, status: 'queued', current: 0, total: size });
       lines.onEvent(event);
       draw();
@@ -74,7 +79,7 @@ export function terminalReporter(lines: PullReporter): PullReporter {
       else row.current = event.current;
       draw();
     } else {
-      if (event.type === 'done') spinner.stop();
+      if (event.type !== 'retry') spinner.stop();
       lines.onEvent(event);
     }
   };

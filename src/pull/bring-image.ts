@@ -1,24 +1,27 @@
 /** A pull that has something to do. Kept apart and loaded late: a pull that finds everything up to date needs none of this. */
 import { availableParallelism } from 'node:os';
-import { KnownError } from '../../store/errors.js';
+import type { HeldLock } from '../../store/fs/lock.js';
 import type { Digest, ImageId } from '../../store/oci/digest.js';
-import type { ImageConfig } from '../../store/oci/image-config.js';
-import { fits, formatPlatform, hostPlatform, type Platform } from '../../store/oci/platform.js';
-import { printable } from '../../store/printable.js';
-import { openForWriting } from '../../store/store.js';
-import { canonicalName, familiarString, type Reference } from '../reference.js';
+import type { Platform } from '../../store/oci/platform.js';
+import { openForWriting, type Store } from '../../store/store.js';
+import { canonicalName, familiarName, familiarString, type Reference } from '../reference.js';
 import type { RegistryClient } from '../registry/client.js';
-import { commitImage } from './commit-image.js';
+import { checkPlatform } from './check-platform.js';
+import { commitImages, type ImageToCommit } from './commit-image.js';
 import { fetchLayers } from './fetch-layers.js';
+import type { LayerOrigin } from './layer-origin.js';
 import { planLayers } from './layer-plan.js';
 import { createLayerWorkers } from './layer-workers.js';
 import type { OnPullEvent } from './pull-event.js';
 import { resolveImage } from './resolve-image.js';
 
-export interface BringOptions {
+export interface BringOptions extends TransferOptions {
   root: string;
   reference: Reference;
   wanted: Platform | undefined;
+}
+
+export interface TransferOptions {
   emit: OnPullEvent;
   signal: AbortSignal;
   /** Layers in work at the same time. */
@@ -36,37 +39,50 @@ export interface Brought {
 const MAX_PLACES = 3;
 
 export async function bringImage(client: RegistryClient, options: BringOptions): Promise<Brought> {
-  const { root, reference, wanted, emit, signal } = options;
+  const { root, reference, wanted, signal } = options;
   const resolved = await resolveImage(client, reference, wanted);
-  const { image: id, digest, manifest } = resolved;
-  checkPlatform(resolved.config, options);
+  const { image: id, digest } = resolved;
+  checkPlatform(resolved.config, { ...options, name: familiarString(reference) });
+  const name = familiarName(reference);
+  const tag = reference.digest === undefined ? reference.tag : undefined;
   using store = await openForWriting(root, signal);
-  const layers = manifest.layers.map(({ digest, size }) => ({ digest, size }));
-  emit({ type: 'manifest', reference: familiarString(reference), digest, image: id, layers });
-  const workers = createLayerWorkers(options.places ?? Math.min(availableParallelism(), MAX_PLACES));
-  try {
-    const repository = canonicalName(reference);
-    const leases = await fetchLayers(planLayers(resolved), { store, client, workers, repository, emit, signal });
-    try {
-      return { id, digest, upToDate: !(await commitImage(store, reference, resolved)) };
-    } finally {
-      for (const lease of leases) lease.release();
-    }
-  } finally {
-    await workers.close();
-  }
+  const image: ImageToBring = {
+    reference: familiarString(reference),
+    resolved,
+    names: [{ name, digest }, ...(tag === undefined ? [] : [{ name, tag }])],
+    origin: client,
+    repository: canonicalName(reference),
+  };
+  const [isNew] = await bringImages(store, [image], options);
+  return { id, digest, upToDate: !isNew };
 }
 
-/** A single image, without an index, is whatever it is: refused when another platform was asked for, else only told. */
-function checkPlatform({ os, architecture, variant }: ImageConfig, { reference, wanted, emit }: BringOptions): void {
-  const actual = { os: os || 'linux', architecture, variant: variant || undefined, osVersion: undefined };
-  if (fits(wanted ?? hostPlatform(), actual)) return;
-  const is = printable(formatPlatform(actual), 100);
-  if (wanted === undefined) {
-    const message = `the image is for ${is}, this machine is ${formatPlatform(hostPlatform())}`;
-    emit({ type: 'warning', message });
-    return;
+export interface ImageToBring extends ImageToCommit {
+  /** For people. */
+  reference: string;
+  origin: LayerOrigin;
+  /** Full name of where the layers come from, if that is a registry. */
+  repository: string | undefined;
+}
+
+/** Layers of one image after the other, then all images at once. @returns for each whether it or one of its names is new */
+export async function bringImages(
+  store: Store,
+  images: readonly ImageToBring[],
+  { emit, signal, places = Math.min(availableParallelism(), MAX_PLACES) }: TransferOptions,
+): Promise<boolean[]> {
+  const workers = createLayerWorkers(places);
+  const leases: HeldLock[] = [];
+  try {
+    for (const { reference, resolved, origin: client, repository } of images) {
+      const layers = resolved.manifest.layers.map(({ digest, size }) => ({ digest, size }));
+      emit({ type: 'manifest', reference, digest: resolved.digest, image: resolved.image, layers });
+      const context = { store, client, workers, repository, emit, signal };
+      leases.push(...(await fetchLayers(planLayers(resolved), context)));
+    }
+    return await commitImages(store, images);
+  } finally {
+    for (const lease of leases) lease.release();
+    await workers.close();
   }
-  const text = `image with reference ${familiarString(reference)} was found but does not match the specified platform`;
-  throw new KnownError('E_PLATFORM', `${text}: wanted ${formatPlatform(wanted)}, actual: ${is}`);
 }

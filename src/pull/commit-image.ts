@@ -1,55 +1,80 @@
-/** The last step of a pull, and the only one that makes an image visible: its config, then its names. */
+/** The last step of a pull, and the only one that makes images visible: their configs, then their names. */
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { manifestsDir } from '../../store/data-root.js';
 import { writeFileDurably } from '../../store/fs/atomic-file.js';
 import { openImageDb } from '../../store/images/image-db.js';
-import { addDigest, lookUp, setTag } from '../../store/images/repositories.js';
+import { addDigest, lookUp, type Repositories, setTag } from '../../store/images/repositories.js';
 import { readRepositories, updateRepositories } from '../../store/images/repositories-file.js';
-import { hexOf } from '../../store/oci/digest.js';
+import { type Digest, hexOf, type ImageId } from '../../store/oci/digest.js';
 import type { Store } from '../../store/store.js';
-import { familiarName, type Reference } from '../reference.js';
 import type { ResolvedImage } from './resolve-image.js';
 
+export interface ImageToCommit {
+  resolved: ResolvedImage;
+  /** None where the image is to be known by its id only. */
+  names: readonly NewName[];
+}
+
+/** `name` as people write it. */
+export type NewName = { name: string; tag: string } | { name: string; digest: Digest };
+
 /**
- * Records the image, whose layers are registered and leased. The documents are kept as they came, so that they can be given on
- * unchanged; dockerd does not know them. True when a name is new or moved.
+ * Records images whose layers are registered and leased: all of them or, when something fails, none. The documents are kept as they
+ * came, so that they can be given on unchanged; dockerd does not know them.
+ *
+ * @returns for each image whether it or one of its names is new, or moved
  */
-export function commitImage(store: Store, reference: Reference, resolved: ResolvedImage): Promise<boolean> {
+export function commitImages(store: Store, images: readonly ImageToCommit[]): Promise<boolean[]> {
   return store.exclusive(() => {
     const { root } = store;
-    const name = familiarName(reference);
     const before = readRepositories(root);
-    const tag = reference.digest === undefined ? reference.tag : undefined;
-    const after = orNothing(root, resolved, () =>
-      updateRepositories(root, (repositories) => {
-        const withDigest = addDigest(repositories, name, resolved.digest, resolved.image);
-        return tag === undefined ? withDigest : setTag(withDigest, name, tag, resolved.image);
-      }),
-    );
-    const keys = [`${name}@${resolved.digest}`, ...(tag === undefined ? [] : [`${name}:${tag}`])];
-    return keys.some((key) => lookUp(before, name, key) !== lookUp(after, name, key));
+    const db = openImageDb(root);
+    const unknown = images.map(({ resolved }) => resolved.image).filter((id) => db.get(id) === undefined);
+    const after = orNothing(root, unknown, () => {
+      for (const { resolved } of images) {
+        keepDocuments(root, resolved);
+        db.put(resolved.configBytes);
+      }
+      return updateRepositories(root, (names) => images.reduce(withNames, names));
+    });
+    const isNew = ({ resolved, names }: ImageToCommit) =>
+      unknown.includes(resolved.image) ||
+      names.some((one) => lookUp(before, one.name, keyOf(one)) !== lookUp(after, one.name, keyOf(one)));
+    return images.map(isNew);
   });
 }
 
-/** Writes the documents and then the names. A config without a name would be listed as an image: if something fails, it goes again. */
-function orNothing<T>(root: string, resolved: ResolvedImage, writeNames: () => T): T {
-  const images = openImageDb(root);
-  const known = images.get(resolved.image) !== undefined;
+/** The key of a name in `repositories.json`. */
+export function keyOf(name: NewName): string {
+  return 'tag' in name ? `${name.name}:${name.tag}` : `${name.name}@${name.digest}`;
+}
+
+function withNames(repositories: Repositories, { resolved, names }: ImageToCommit): Repositories {
+  return names.reduce(
+    (all, one) =>
+      'tag' in one
+        ? setTag(all, one.name, one.tag, resolved.image)
+        : addDigest(all, one.name, one.digest, resolved.image),
+    repositories,
+  );
+}
+
+/** A config without a name would be listed as an image: if something fails, those that are new go again. */
+function orNothing<T>(root: string, unknown: readonly ImageId[], write: () => T): T {
   try {
-    keepDocuments(root, resolved);
-    images.put(resolved.configBytes);
-    return writeNames();
+    return write();
   } catch (error) {
-    if (!known) {
-      images.remove(resolved.image);
-      rmSync(manifestsDir(root, hexOf(resolved.image)), { recursive: true, force: true });
+    for (const image of unknown) {
+      openImageDb(root).remove(image);
+      rmSync(manifestsDir(root, hexOf(image)), { recursive: true, force: true });
     }
     throw error;
   }
 }
 
 function keepDocuments(root: string, { image, documents }: ResolvedImage): void {
+  if (documents.length === 0) return;
   const dir = manifestsDir(root, hexOf(image));
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   for (const { digest, bytes } of documents) writeFileDurably(join(dir, hexOf(digest)), bytes, 0o600);

@@ -28,10 +28,14 @@ export interface LayerCommitter {
 }
 
 /**
- * @param repository full name of where the blobs came from
+ * @param repository full name of where the blobs came from, if that can be asked for them again
  * @param signal gives up the layers that wait for one below, which may never come
  */
-export function createLayerCommitter(store: Store, repository: string, signal: AbortSignal): LayerCommitter {
+export function createLayerCommitter(
+  store: Store,
+  repository: string | undefined,
+  signal: AbortSignal,
+): LayerCommitter {
   // Opened before the first write: the kernel reports a failed write-back to descriptors that were open at that time.
   const fd = openSync(store.root, constants.O_RDONLY | constants.O_DIRECTORY);
   const ready = new Map<number, Ready>();
@@ -55,7 +59,7 @@ export function createLayerCommitter(store: Store, repository: string, signal: A
     for (const item of batch) {
       prepareLayer(item.staged, { ...item.plan, lower: lowerFor(item, batch), size: item.size });
       const { diffId, blob } = item.plan;
-      stageSource(store.root, item.staged.dir, { diffId, blob: blob.digest, repository });
+      if (repository !== undefined) stageSource(store.root, item.staged.dir, { diffId, blob: blob.digest, repository });
     }
     await syncFileSystem(fd);
     await store.exclusive(() =>
@@ -101,7 +105,6 @@ export function createLayerCommitter(store: Store, repository: string, signal: A
           size,
           settle: (error) => (error === undefined ? resolve() : reject(error)),
         });
-        if (signal.aborted) giveUp();
         void run();
       }),
     advance: () => void run(),

@@ -6,19 +6,19 @@ import { removePartialBlob } from '../../store/layers/partial-blob.js';
 import { type StagedLayer, stageLayer } from '../../store/layers/staging.js';
 import type { Store } from '../../store/store.js';
 import type { ExtractedLayer } from '../../store/tar/extract-layer.js';
-import type { RegistryClient } from '../registry/client.js';
 import { tryClaim, waitForClaim } from './claim-layer.js';
 import { createLayerCommitter, type LayerCommitter } from './commit-layers.js';
+import type { LayerOrigin } from './layer-origin.js';
 import type { LayerPlan } from './layer-plan.js';
 import type { LayerWorkers } from './layer-workers.js';
 import type { LayerStatus, OnPullEvent } from './pull-event.js';
 
 export interface FetchContext {
   store: Store;
-  client: RegistryClient;
+  client: LayerOrigin;
   workers: LayerWorkers;
-  /** Full name of the repository, for the record of where layers come from. */
-  repository: string;
+  /** Full name of the repository, for the record of where layers come from; undefined where that is no registry. */
+  repository: string | undefined;
   emit: OnPullEvent;
   signal: AbortSignal;
 }
@@ -38,7 +38,7 @@ export async function fetchLayers(plans: LayerPlan[], context: FetchContext): Pr
   const stop = new AbortController();
   const signal = AbortSignal.any([context.signal, stop.signal]);
   // Every layer listens.
-  setMaxListeners(0, signal);
+  setMaxListeners(0, context.signal, signal);
   const committer = createLayerCommitter(context.store, context.repository, signal);
   const run: Run = { ...context, signal, committer, leases: [], staged: new Set() };
   try {

@@ -1,4 +1,4 @@
-/** One blob from the registry into one or more staged layers, in one pass. Runs in a worker thread, or on the main thread for small blobs. */
+/** One blob from a registry or a file into one or more staged layers, in one pass. Runs in a worker thread, or on the main thread for small blobs. */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { openPartialBlob, type PartialBlob } from '../../store/layers/partial-blob.js';
@@ -9,13 +9,15 @@ import { type BlobChallenge, type BlobFailover, type BlobTarget, withoutSuspects
 import { isWrongContent } from '../registry/failure-kind.js';
 import type { TransportSettings } from '../registry/settings.js';
 import { openTransport, type Transport } from '../registry/transport.js';
+import { streamFile } from './file-body.js';
+import type { LayerBody } from './layer-origin.js';
 
 /** Plain data: it travels to a worker thread. */
 export interface LayerJob {
   digest: Digest;
   /** Bytes of the blob, from its descriptor. */
   size: number;
-  target: BlobTarget;
+  target: LayerBody;
   /** More than one when an image holds the same blob several times. */
   outputs: { layer: string; record: string; diffId: DiffId }[];
   /** The data root in which the beginning of the blob is kept for a later run; undefined when it is too small for that. */
@@ -54,7 +56,8 @@ export function closeJobTransport(): void {
  * may have answered for another blob in the middle. Bytes that an earlier run left are the first to be suspected.
  */
 export async function runLayerJob(job: LayerJob, ports: LayerJobPorts): Promise<ExtractedLayer[]> {
-  const partial = job.keepIn === undefined ? undefined : openPartialBlob(job.keepIn, job.digest, job.size);
+  const { target, keepIn } = job;
+  const partial = keepIn === undefined || 'range' in target ? undefined : openPartialBlob(keepIn, job.digest, job.size);
   try {
     return await untilRight(job, ports, partial);
   } finally {
@@ -76,6 +79,7 @@ async function untilRight(
     } catch (error) {
       if (!isWrongContent(error)) throw error;
       partial?.discard();
+      if ('range' in target) throw error;
       if (seen.replayed === 0) {
         const others = withoutSuspects(target, seen.sources);
         if (others === undefined && !(seen.resumed && maySayAgain)) throw error;
@@ -117,35 +121,39 @@ async function attempt(
   const progress = new Float64Array(job.progress);
   progress.fill(0);
   try {
-    for (const output of job.outputs)
-      extractions.push(extractLayer({ ...output, digest: job.digest, maxPlainBytes: job.maxPlainBytes }));
+    const { target, size, maxPlainBytes } = job;
+    const digest = 'range' in target ? target.digest : job.digest;
+    for (const output of job.outputs) extractions.push(extractLayer({ ...output, digest, maxPlainBytes }));
     const unpack = (chunk: Buffer) => {
       for (const extraction of extractions) extraction.push(chunk);
       progress[0] = (progress[0] ?? 0) + chunk.length;
       progress[1] = extractions[0]?.plainBytes ?? 0;
     };
-    partial?.replay((chunk) => {
-      seen.replayed += chunk.length;
-      unpack(chunk);
-    });
-    await streamBlob({
-      target: job.target,
-      size: job.size,
-      offset: seen.replayed,
-      transportFor,
-      onChunk(chunk) {
-        partial?.append(chunk);
+    if ('range' in target) await streamFile({ range: target.range, size, onChunk: unpack, signal });
+    else {
+      partial?.replay((chunk) => {
+        seen.replayed += chunk.length;
         unpack(chunk);
-      },
-      authorize,
-      onRetry({ offset, delayMs, error }) {
-        seen.resumed ||= offset > 0;
-        onRetry({ offset, delayMs, reason: error.message });
-      },
-      onFailover,
-      onSource: (endpoint) => seen.sources.add(endpoint),
-      signal,
-    });
+      });
+      await streamBlob({
+        target,
+        size,
+        offset: seen.replayed,
+        transportFor,
+        onChunk(chunk) {
+          partial?.append(chunk);
+          unpack(chunk);
+        },
+        authorize,
+        onRetry({ offset, delayMs, error }) {
+          seen.resumed ||= offset > 0;
+          onRetry({ offset, delayMs, reason: error.message });
+        },
+        onFailover,
+        onSource: (endpoint) => seen.sources.add(endpoint),
+        signal,
+      });
+    }
     return extractions.map((extraction) => extraction.finish());
   } finally {
     for (const extraction of extractions) extraction.close();

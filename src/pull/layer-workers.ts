@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import pLimit from 'p-limit';
 import type { ExtractedLayer } from '../../store/tar/extract-layer.js';
-import type { BlobTarget } from '../registry/blob-target.js';
 import { closeJobTransport, type LayerJob, type LayerJobPorts, runLayerJob } from './layer-job.js';
+import type { LayerBody } from './layer-origin.js';
 import { type FromWorker, packError, type ToWorker, unpackError } from './thread-messages.js';
 
 /** A thread takes about 40 ms to start; so long unpacking this many bytes of a blob takes on the main thread. */
@@ -18,7 +18,7 @@ export interface LayerWorkers {
   run(
     job: Omit<LayerJob, 'target'>,
     ports: LayerJobPorts,
-    onStart: () => Promise<BlobTarget>,
+    onStart: () => Promise<LayerBody>,
   ): Promise<ExtractedLayer[]>;
   close(): Promise<void>;
 }

@@ -35,7 +35,8 @@ function digestsOf(repositories: Repositories, name: string, image: ImageId): Di
   });
 }
 
-function isComplete(root: string, image: ImageId, wanted: Platform | undefined): boolean {
+/** The image with all its layers is here, for the wanted platform. */
+export function isComplete(root: string, image: ImageId, wanted: Platform | undefined): boolean {
   const record = openImageDb(root).get(image);
   if (record === undefined) return false;
   const top = topLayerOf(record);

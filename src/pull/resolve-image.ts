@@ -2,14 +2,14 @@
 import { KnownError } from '../../store/errors.js';
 import { type Digest, digestOf, type ImageId, parseImageId } from '../../store/oci/digest.js';
 import { assertLayersMatch, type ImageConfig, parseImageConfig } from '../../store/oci/image-config.js';
-import { type Manifest, maxLayers, parseManifest } from '../../store/oci/manifest.js';
+import { type Manifest, parseManifest } from '../../store/oci/manifest.js';
 import { hostPlatform, maxIndexDepth, type Platform, selectFromIndex } from '../../store/oci/platform.js';
 import type { Reference } from '../reference.js';
 import type { RegistryClient } from '../registry/client.js';
 
 export interface ResolvedImage {
-  /** What the name stands for in the registry: the index where there is one. Goes into RepoDigests. */
-  digest: Digest;
+  /** What the name stands for: the index where there is one; undefined for a docker-archive, which has no manifests. */
+  digest: Digest | undefined;
   /** Index (if any) and manifest, byte for byte. */
   documents: { digest: Digest; bytes: Buffer }[];
   manifest: Manifest;
@@ -18,12 +18,18 @@ export interface ResolvedImage {
   image: ImageId;
 }
 
-/** @throws KnownError of the registry, E_PLATFORM, E_DOCUMENT, E_UNSUPPORTED, E_VERIFY */
+/** Found by a manifest. */
+export type ManifestImage = ResolvedImage & { digest: Digest };
+
+/** Where documents are: a registry, or a layout on the disk. */
+export type DocumentSource = Pick<RegistryClient, 'getManifest' | 'getConfig'>;
+
+/** @throws KnownError of the source, E_PLATFORM, E_DOCUMENT, E_UNSUPPORTED, E_VERIFY */
 export async function resolveImage(
-  client: RegistryClient,
+  client: DocumentSource,
   { tag, digest }: Pick<Reference, 'tag' | 'digest'>,
   wanted: Platform = hostPlatform(),
-): Promise<ResolvedImage> {
+): Promise<ManifestImage> {
   const documents: ResolvedImage['documents'] = [];
   let answer = await client.getManifest(digest ?? tag ?? 'latest');
   const named = answer.digest;
@@ -43,15 +49,10 @@ export async function resolveImage(
 }
 
 async function withConfig(
-  client: RegistryClient,
+  client: DocumentSource,
   manifest: Manifest,
-  found: Pick<ResolvedImage, 'digest' | 'documents'>,
-): Promise<ResolvedImage> {
-  if (manifest.layers.length > maxLayers)
-    throw new KnownError(
-      'E_UNSUPPORTED',
-      `max depth exceeded: the image has ${manifest.layers.length} layers, overlay2 mounts ${maxLayers}`,
-    );
+  found: Pick<ManifestImage, 'digest' | 'documents'>,
+): Promise<ManifestImage> {
   const configBytes = await client.getConfig(manifest.config);
   const config = parseImageConfig(configBytes);
   assertLayersMatch(manifest, config);

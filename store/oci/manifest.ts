@@ -123,11 +123,16 @@ function readManifest(fields: Fields, mediaType: string): Manifest {
     throw unsupportedMediaType(config.mediaType, 'the reference names something other than a container image');
   const layers = arrayField(fields, 'layers') ?? [];
   if (layers.length === 0) throw new KnownError('E_UNSUPPORTED', 'the image has no layers');
-  if (layers.length > maxLayers)
-    throw new KnownError('E_UNSUPPORTED', `max depth exceeded: the image has ${layers.length} layers`, {
-      hint: `overlay2 can stack ${maxLayers}`,
-    });
+  assertStackable(layers.length);
   return { kind: 'manifest', mediaType, config, layers: layers.map((layer, i) => readLayer(layer, i)) };
+}
+
+/** @throws KnownError `E_UNSUPPORTED` for more layers than {@link maxLayers} */
+export function assertStackable(layers: number): void {
+  if (layers <= maxLayers) return;
+  throw new KnownError('E_UNSUPPORTED', `max depth exceeded: the image has ${layers} layers`, {
+    hint: `overlay2 can stack ${maxLayers}`,
+  });
 }
 
 function readLayer(value: Parameters<typeof readDescriptor>[0], index: number): Descriptor {

@@ -22,8 +22,7 @@ export interface StrictJsonOptions {
 const defaultMaxDepth = 64;
 const whitespace = /[ \t\n\r]*/y;
 const numberToken = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
-// A string up to its closing quote; control characters must be escaped (RFC 8259 section 7).
-const stringToken = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
+const control = /[\u0000-\u001f]/;
 const loneSurrogate = /[\ud800-\udfff]/u;
 const words: [string, Json][] = [
   ['true', true],
@@ -104,13 +103,36 @@ function parseArray(scanner: Scanner, depth: number): Json[] {
   return array;
 }
 
+/** No expression finds the end: with escapes to be passed over it would need a stack as long as the text. */
 function parseString(scanner: Scanner): string {
-  const token = match(scanner, stringToken);
-  if (token === undefined) throw refuse(scanner, 'no valid string where one belongs');
-  if (!token.includes('\\')) return token.slice(1, -1);
-  const value: string = JSON.parse(token);
-  if (loneSurrogate.test(value)) throw refuse(scanner, 'half of a surrogate pair');
+  const token = stringToken(scanner);
+  const value = token === undefined ? undefined : unescaped(token);
+  if (token === undefined || value === undefined) throw refuse(scanner, 'no valid string where one belongs');
+  scanner.position += token.length;
+  if (token.includes('\\') && loneSurrogate.test(value)) throw refuse(scanner, 'half of a surrogate pair');
   return value;
+}
+
+/** From a quote to the next one that no backslash stands before. */
+function stringToken({ text, position }: Scanner): string | undefined {
+  if (text[position] !== '"') return undefined;
+  for (let end = text.indexOf('"', position + 1); end !== -1; end = text.indexOf('"', end + 1)) {
+    let backslashes = 0;
+    while (text[end - 1 - backslashes] === '\\') backslashes++;
+    if (backslashes % 2 === 0) return text.slice(position, end + 1);
+  }
+  return undefined;
+}
+
+/** undefined where an escape is none, or a control character is not escaped (RFC 8259 section 7). */
+function unescaped(token: string): string | undefined {
+  if (!token.includes('\\')) return control.test(token) ? undefined : token.slice(1, -1);
+  try {
+    return JSON.parse(token);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }
 
 function parseNumber(scanner: Scanner): number {

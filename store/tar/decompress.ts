@@ -24,21 +24,22 @@ export interface Decoder {
 type Format = 'gzip' | 'zstd' | 'plain';
 
 /** Bytes that decide the format; a blob that is shorter is no archive. */
-const SNIFF_BYTES = 6;
+export const SNIFF_BYTES = 6;
 
 const refused: [name: string, magic: Buffer][] = [
   ['xz', Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00])],
   ['bzip2', Buffer.from('BZh')],
 ];
 
-function sniff(head: Buffer): Format {
+/** How bytes that begin so are compressed. @throws KnownError E_ARCHIVE for what is not supported */
+export function sniff(head: Buffer): Format {
   if (head[0] === 0x1f && head[1] === 0x8b) return 'gzip';
   const magic = head.readUInt32LE(0);
   // RFC 8878: a frame, or one of the 16 magic numbers of skippable frames.
   if (magic === 0xfd2fb528 || (magic & 0xfffffff0) >>> 0 === 0x184d2a50) return 'zstd';
   for (const [name, bytes] of refused)
     if (head.subarray(0, bytes.length).equals(bytes))
-      throw archiveError(`layers compressed with ${name} are not supported`);
+      throw archiveError(`archives compressed with ${name} are not supported`);
   return 'plain';
 }
 

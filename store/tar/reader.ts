@@ -48,9 +48,9 @@ export class TarReader {
     for (let at = 0; at < length; ) at = this.#step(buffer, at, length);
   }
 
-  /** The stream has ended; a missing end marker is fine, an end inside a member is not. */
+  /** The stream has ended; a missing end marker or padding is fine, an end inside a member is not. umoci leaves out both. */
   finish(): void {
-    if (this.#state === 'meta' || this.#state === 'data' || this.#state === 'padding')
+    if (this.#state === 'meta' || this.#state === 'data')
       throw archiveError('unexpected end of the archive inside a member');
   }
 

@@ -1,20 +1,24 @@
 /** Disks that fill up or turn read-only: a clear word, nothing half-made, the space given back. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { existsSync, statfsSync } from 'node:fs';
+import { existsSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { on, stallAfter } from '../../fixtures/registry/faults.js';
+import { buildImage } from '../../fixtures/registry/image.js';
 import { pull } from '../../src/pull/pull.js';
 import { KnownError } from '../../store/errors.js';
 import { listLayers } from '../../store/layers/layer-db.js';
 import { cli } from '../support/cli.js';
 import type { CommandResult } from '../support/dockerd.js';
+import { packFiles, savedFiles } from '../support/image-archives.js';
 import { breakFileSystem, type Disk, ext4Disk, tmpfsDisk } from '../support/loop-disk.js';
 import { missing } from '../support/needs.js';
 import { serveImage } from '../support/serve.js';
 import { checkStore } from '../support/store-state.js';
 import { dir, file, type Member, tar } from '../support/tar-builder.js';
+import { tempDir } from '../support/temp.js';
 import { temporaryFiles } from './leftovers.js';
 
 const skip = missing('root', 'mount', 'mkfs.ext4');
@@ -69,6 +73,19 @@ test('bytes run out on a tmpfs that grows', { skip }, async (t) => {
     name,
   );
   assert.ok(failures >= 7, `${failures} sizes were too small`);
+});
+
+test('bytes run out while an archive is kept on the disk', { skip }, async (t) => {
+  const path = join(tempDir(t), 'archive.tar.gz');
+  const image = buildImage({ layers, compression: 'none' });
+  writeFileSync(path, gzipSync(packFiles(savedFiles({ image, tags: ['archived:1'] }))));
+  const sizes = ['64k', '256k', '700k', '1500k', '1900k', '2500k', '3m', '12m'];
+  const failures = await grow(
+    tmpfsDisk(t, 'size=64k'),
+    sizes.map((size) => `size=${size}`),
+    `docker-archive:${path}`,
+  );
+  assert.ok(failures >= 5, `${failures} sizes were too small`);
 });
 
 test('inodes run out on a tmpfs that grows', { skip }, async (t) => {

@@ -33,6 +33,7 @@ for (const format of ['docker', 'oci'] as const)
       const pulled = await pull(name, { root, onEvent: (event) => events.push(event) });
       assert.deepEqual(pulled, {
         reference: name,
+        names: [name],
         id: digestOf(image.config) as string,
         digest: image.manifest.digest,
         upToDate: false,

@@ -41,6 +41,8 @@ export const accepted: Accepted[] = [
   ['the root cannot become anything else', tar(symlink('.', '/etc'), file('f')), ['f f']],
   ['an entry after the end is no entry', Buffer.concat([tar(file('a')), tar(file('b'))]), ['f a']],
   ['no end blocks', member(file('a')), ['f a']],
+  ['no padding', tar(file('a')).subarray(0, 513), ['f a']],
+  ['half of the padding', tar(file('a')).subarray(0, 700), ['f a']],
   ['one end block', Buffer.concat([member(file('a')), Buffer.alloc(512)]), ['f a']],
   ['777 bytes after the end', Buffer.concat([tar(file('a')), Buffer.alloc(777, 7)]), ['f a']],
   [

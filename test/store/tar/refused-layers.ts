@@ -71,7 +71,6 @@ export const refused: [what: string, archive: Buffer, message: RegExp][] = [
   ['a size that is not octal', tar({ ...file('a'), size: Buffer.from('00000000008\0') }), /not octal/],
   ['a size of 2^63', tar({ ...file('a'), size: base256(2n ** 63n, 12) }), /too large/],
   ['cut in the content', tar(file('a', 'x'.repeat(2000))).subarray(0, 1000), /unexpected end/],
-  ['cut in the padding', tar(file('a', 'x')).subarray(0, 700), /unexpected end/],
   ['cut in a header', Buffer.concat([member(file('a')), header(file('b')).subarray(0, 300)]), /unexpected end/],
   ['cut in a PAX body', pax({ path: 'x'.repeat(600) }).subarray(0, 1024), /unexpected end/],
   [

@@ -1,0 +1,132 @@
+/** A pull from an archive, a layout directory or a Docker daemon: all images of it become visible together, or none. */
+import type { ImageFiles } from '../../store/archive/image-files.js';
+import { stagingDir } from '../../store/data-root.js';
+import { KnownError } from '../../store/errors.js';
+import { lookUp } from '../../store/images/repositories.js';
+import { readRepositories } from '../../store/images/repositories-file.js';
+import type { Digest, ImageId } from '../../store/oci/digest.js';
+import type { Platform } from '../../store/oci/platform.js';
+import { printable } from '../../store/printable.js';
+import { openForWriting, type Store } from '../../store/store.js';
+import { canonicalString, familiarName, familiarString, type Reference } from '../reference.js';
+import { bringImages, type ImageToBring, type TransferOptions } from './bring-image.js';
+import { checkPlatform } from './check-platform.js';
+import { keyOf, type NewName } from './commit-image.js';
+import { isComplete } from './local-image.js';
+import type { PulledImage } from './pull.js';
+import { findInDockerArchive } from './sources/docker-archive-images.js';
+import { daemonSocket, imageIdInDaemon, parseDaemonImage, saveFromDaemon } from './sources/docker-daemon.js';
+import type { FoundImage } from './sources/found-image.js';
+import { findInLayout } from './sources/layout-images.js';
+import { fromStream, type OpenOptions, openArchive, openLayoutDirectory } from './sources/open-source.js';
+import type { ArchiveSource, DaemonSource } from './sources/source-name.js';
+
+export interface FilesOptions extends TransferOptions {
+  root: string;
+  wanted: Platform | undefined;
+  /** More than these are refused before anything is written. */
+  mostImages: number;
+}
+
+/** @throws KnownError */
+export async function pullFromFiles(
+  source: ArchiveSource | DaemonSource,
+  options: FilesOptions,
+): Promise<PulledImage[]> {
+  const { root, emit, signal } = options;
+  const known = source.kind === 'docker-daemon' ? await ifDaemonHasSame(source.name, options) : undefined;
+  if (known !== undefined) return [report(known, true, options)];
+  let store: Store | undefined;
+  const open = async (): Promise<Store> => {
+    store ??= await openForWriting(root, signal);
+    return store;
+  };
+  try {
+    using files = await openFiles(source, {
+      spoolDirectory: async () => stagingDir((await open()).root),
+      onBytes: (bytes) => emit({ type: 'receiving', bytes }),
+      signal,
+    });
+    const found = await findImages(source, files, options);
+    const here = found.every(({ resolved, names }) => isHere(root, resolved.image, names));
+    const isNew = here ? [] : await bringImages(await open(), found.map(toBring), options);
+    return found.map(({ resolved: { image, digest }, names }, at) =>
+      report({ image, digest, names }, !isNew[at], options),
+    );
+  } finally {
+    store?.close();
+  }
+}
+
+async function openFiles(source: ArchiveSource | DaemonSource, options: OpenOptions): Promise<ImageFiles> {
+  if (source.kind === 'oci') return openLayoutDirectory(source.path);
+  if (source.kind !== 'docker-daemon') return openArchive(source.path, options);
+  const { query } = parseDaemonImage(source.name);
+  const archive = await saveFromDaemon(daemonSocket(process.env), query, options.signal);
+  return fromStream(`docker-daemon:${query}`, archive, options);
+}
+
+async function findImages(
+  source: ArchiveSource | DaemonSource,
+  files: ImageFiles,
+  { wanted, emit, mostImages }: FilesOptions,
+): Promise<FoundImage[]> {
+  const found = await findByKind(source, files, wanted);
+  if (found.length > mostImages)
+    throw new KnownError('E_USAGE', `"${printable(files.name, 300)}" has ${found.length} images`, {
+      hint: 'name one of them, as :NAME or :@0 after the path, or use pullAll',
+    });
+  for (const { resolved, names } of found)
+    checkPlatform(resolved.config, { name: printable(shownName(resolved.image, names)), wanted, emit });
+  return found;
+}
+
+async function findByKind(source: ArchiveSource | DaemonSource, files: ImageFiles, wanted: Platform | undefined) {
+  if (source.kind === 'docker-archive') return findInDockerArchive(files, source.wish);
+  if (source.kind !== 'docker-daemon') return findInLayout(files, source.wish, wanted);
+  const { name } = parseDaemonImage(source.name);
+  return findInDockerArchive(files, name === undefined ? undefined : { name: familiarString(name) });
+}
+
+/** Whether the daemon's image is here under the same name. @throws KnownError when the daemon has no such image */
+async function ifDaemonHasSame(
+  source: string,
+  { root, wanted, signal }: FilesOptions,
+): Promise<PresentImage | undefined> {
+  const { query, name } = parseDaemonImage(source);
+  const image = await imageIdInDaemon(daemonSocket(process.env), query, signal);
+  const names = name === undefined ? [] : [name];
+  const here = image !== undefined && isHere(root, image, names) && isComplete(root, image, wanted);
+  return here ? { image, digest: undefined, names } : undefined;
+}
+
+interface PresentImage {
+  image: ImageId;
+  digest: Digest | undefined;
+  names: readonly Reference[];
+}
+
+function isHere(root: string, image: ImageId, names: readonly Reference[]): boolean {
+  const repositories = readRepositories(root);
+  const named = names.map(toNewName).every((name) => lookUp(repositories, name.name, keyOf(name)) === image);
+  return named && isComplete(root, image, undefined);
+}
+
+function toBring({ resolved, names, origin }: FoundImage): ImageToBring {
+  const reference = shownName(resolved.image, names);
+  return { reference, resolved, names: names.map(toNewName), origin, repository: undefined };
+}
+
+function toNewName(reference: Reference): NewName {
+  return { name: familiarName(reference), tag: reference.tag ?? 'latest' };
+}
+
+const shownName = (image: ImageId, [name]: readonly Reference[]): string =>
+  name === undefined ? image : familiarString(name);
+
+function report({ image, digest, names }: PresentImage, upToDate: boolean, { emit }: FilesOptions): PulledImage {
+  const shown = names.length === 0 ? [image] : names.map(familiarString);
+  for (const reference of shown) emit({ type: 'done', reference, digest, image, upToDate });
+  const [first = image] = names.map(canonicalString);
+  return { reference: first, names: names.map(canonicalString), id: image, digest, upToDate };
+}

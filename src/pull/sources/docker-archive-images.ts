@@ -1,0 +1,104 @@
+/** The images of a docker-archive: all of them as `docker load` takes them, or the one that was asked for. */
+import {
+  type ArchivedImage,
+  type ListedImage,
+  listArchivedImages,
+  openArchivedImage,
+} from '../../../store/archive/docker-archive.js';
+import { documentsOf, type ImageFiles } from '../../../store/archive/image-files.js';
+import { KnownError } from '../../../store/errors.js';
+import type { Descriptor } from '../../../store/oci/descriptor.js';
+import { type Digest, digestOf, parseImageId } from '../../../store/oci/digest.js';
+import { dockerConfig, dockerManifest } from '../../../store/oci/media-types.js';
+import { printable } from '../../../store/printable.js';
+import { canonicalString, type Reference } from '../../reference.js';
+import { type FileBody, fileOrigin } from '../layer-origin.js';
+import type { ResolvedImage } from '../resolve-image.js';
+import { type FoundImage, isSameName, mergeById, noSuchImage, readName, wishedName } from './found-image.js';
+import type { ImageWish } from './source-name.js';
+
+/** @throws KnownError of the store's reader, E_NOT_FOUND */
+export function findInDockerArchive(files: ImageFiles, wish: ImageWish | undefined): FoundImage[] {
+  const documents = documentsOf(files);
+  const chosen = choose(files, listArchivedImages(files, documents), wish);
+  const found = chosen.map(({ names, ...listed }): FoundImage => {
+    const image = openArchivedImage(files, documents, listed);
+    return { names, ...describe(image) };
+  });
+  const merged = mergeById(found);
+  refuseSharedNames(merged);
+  return merged;
+}
+
+type NamedImage = ListedImage & { names: readonly Reference[] };
+
+function choose(files: ImageFiles, all: readonly ListedImage[], wish: ImageWish | undefined): NamedImage[] {
+  const there = all.flatMap(({ tags }) => tags);
+  if (wish === undefined) {
+    if (all.length === 0) throw noSuchImage(files.name, 'at all', []);
+    return all.map(withNames);
+  }
+  if ('place' in wish) {
+    const image = all[wish.place];
+    if (image === undefined) throw noSuchImage(files.name, `@${wish.place}`, [`${all.length} images`]);
+    return [withNames(image)];
+  }
+  const name = wishedName(wish.name);
+  const named = all.filter(({ tags }) => tags.some((tag) => isSameName(readName(tag), name)));
+  const [first] = all;
+  // A single image without a name gets the one that was asked for.
+  if (first !== undefined && all.length === 1 && first.tags.length === 0) named.push(first);
+  if (named.length === 0) throw noSuchImage(files.name, wish.name, there);
+  return named.map((image) => ({ ...image, names: [name] }));
+}
+
+function withNames(image: ListedImage): NamedImage {
+  const names = image.tags.map((tag) => {
+    const name = readName(tag);
+    if (name !== undefined) return name;
+    throw new KnownError('E_DOCUMENT', `manifest.json: "${printable(tag, 300)}" is no name with a tag`);
+  });
+  return { ...image, names };
+}
+
+/** Which image would keep the name depends on the order of reading. */
+function refuseSharedNames(images: readonly FoundImage[]): void {
+  const owners = new Set<string>();
+  for (const name of images.flatMap(({ names }) => names.map(canonicalString))) {
+    if (owners.has(name)) throw new KnownError('E_DOCUMENT', `manifest.json calls two images ${printable(name, 300)}`);
+    owners.add(name);
+  }
+}
+
+/** Layers are named by the digest of their file where that is known, else of what is in it. */
+function describe({ configBytes, config, layers }: ArchivedImage): Pick<FoundImage, 'resolved' | 'origin'> {
+  const bodies = new Map<Digest, FileBody>();
+  const descriptors = layers.map(({ diffId, digest, range }): Descriptor => {
+    const label = digest ?? (diffId as string as Digest);
+    const body = bodies.get(label) ?? { range, digest };
+    bodies.set(label, body);
+    return { ...plain, mediaType: '', digest: label, size: body.range.size };
+  });
+  const image = digestOf(configBytes);
+  const resolved: ResolvedImage = {
+    digest: undefined,
+    documents: [],
+    manifest: {
+      kind: 'manifest',
+      mediaType: dockerManifest,
+      config: { ...plain, mediaType: dockerConfig, digest: image, size: configBytes.length },
+      layers: descriptors,
+    },
+    config,
+    configBytes,
+    image: parseImageId(image),
+  };
+  const origin = fileOrigin((label) => {
+    const body = bodies.get(label);
+    if (body === undefined) throw new Error(`the archive was asked for a layer ${label} that it does not have`);
+    return body;
+  });
+  return { resolved, origin };
+}
+
+const plain = { annotations: {}, platform: undefined };
