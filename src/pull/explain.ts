@@ -1,7 +1,10 @@
+import { KnownError } from '../../store/errors.js';
+import { printable } from '../../store/printable.js';
 import { canonicalString } from '../reference.js';
 import type { ExplainedEndpoints } from '../registry/mirrors/explain-endpoints.js';
 import type { PullOptions } from './pull.js';
 import { referenceFor } from './reference-for.js';
+import { parseSource } from './sources/source-name.js';
 
 export interface Explanation extends ExplainedEndpoints {
   /** Fully qualified, as `docker.io/library/ubuntu:16.04`. */
@@ -19,7 +22,10 @@ export async function explain(
   options: Pick<PullOptions, 'mirrors' | 'configDir' | 'insecure' | 'caFiles' | 'shortNames'> = {},
 ): Promise<Explanation> {
   const { mirrors = [], configDir, insecure = false, caFiles = [], shortNames = 'docker' } = options;
-  const reference = await referenceFor(name, shortNames, configDir);
+  const source = parseSource(name);
+  if (source.kind !== 'registry')
+    throw new KnownError('E_USAGE', `"${printable(name, 300)}" is not in a registry: nobody is asked for it`);
+  const reference = await referenceFor(source.name, shortNames, configDir);
   const { domain, path, digest } = reference;
   const { explainEndpoints } = await import('../registry/mirrors/explain-endpoints.js');
   const image = { domain, path, byDigest: digest !== undefined };

@@ -139,3 +139,9 @@ test('a name that hides its file from a terminal', async (t) => {
   assert.match(stdout, /\\x1b\[31mred/);
   assert.ok(!stdout.includes('\u001b'));
 });
+
+test('a source that is no registry has no endpoints, and docker:// is one', async (t) => {
+  const { reference } = await explain('docker://oci:1', { configDir: tempDir(t) });
+  assert.equal(reference, 'docker.io/library/oci:1');
+  await assert.rejects(explain('docker-archive:a.tar'), { code: 'E_USAGE', message: /is not in a registry/ });
+});
