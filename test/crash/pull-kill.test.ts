@@ -10,6 +10,7 @@ import { pull } from '../../src/pull/pull.js';
 import { listLayers } from '../../store/layers/layer-db.js';
 import { bundledProgram, cli } from '../support/cli.js';
 import { layerTree } from '../support/layer-compare.js';
+import { isLongForm } from '../support/long-form.js';
 import { missing } from '../support/needs.js';
 import { serveImage } from '../support/serve.js';
 import { checkStore } from '../support/store-state.js';
@@ -18,8 +19,7 @@ import { tempDir } from '../support/temp.js';
 import { type Instant, listInstants, runKilledAt, type Victim } from './kill-sweep.js';
 import { temporaryFiles } from './leftovers.js';
 
-/** Kill at each call, not at some of them. */
-const ALL = process.env['TSPULL_TEST_EVERY_CALL'] === '1';
+/** Of the calls, unless all are wanted. */
 const POINTS = 56;
 
 const layers = [
@@ -31,7 +31,7 @@ const layers = [
 
 /** All instants, or as many as there is time for, the last one among them. */
 function some(instants: readonly Instant[], most: number): Instant[] {
-  const stride = ALL ? 1 : Math.max(1, instants.length / most);
+  const stride = isLongForm ? 1 : Math.max(1, instants.length / most);
   const picked = Array.from({ length: Math.floor(instants.length / stride) }, (_, at) =>
     instants.at(-1 - Math.floor(at * stride)),
   );

@@ -15,7 +15,8 @@ import {
   trickle,
 } from '../../fixtures/registry/faults.js';
 import type { Fault } from '../../fixtures/registry/registry.js';
-import { expectPull, type FaultPull, isLongForm, type Outcome } from '../support/fault-pull.js';
+import { expectPull, type FaultPull, type Outcome } from '../support/fault-pull.js';
+import { isLongForm } from '../support/long-form.js';
 import { missing } from '../support/needs.js';
 
 const auth = { kind: 'bearer' } as const;

@@ -12,6 +12,7 @@ import { buildImage, type Image } from '../../fixtures/registry/image.js';
 import { listen, startRegistry } from '../../fixtures/registry/registry.js';
 import { pull } from '../../src/pull/pull.js';
 import { checkFailure } from '../support/fault-pull.js';
+import { isLongForm } from '../support/long-form.js';
 import { missing } from '../support/needs.js';
 import { clientFor, contentsWith, opaqueImage, serve } from '../support/registry.js';
 import { checkStore } from '../support/store-state.js';
@@ -84,7 +85,7 @@ describe('kept-alive connections', { concurrency: true }, () => {
 describe('a registry', { concurrency: true, skip }, () => {
   test('that takes four connections at a time, and many pulls (R39)', async (t) => {
     const contents = emptyContents();
-    const names = Array.from({ length: 8 }, (_, i) => `lib/x${i}`);
+    const names = Array.from({ length: isLongForm ? 200 : 8 }, (_, i) => `lib/x${i}`);
     for (const name of names)
       addImage(contents, name, '1', buildImage({ layers: Array.from({ length: 5 }, () => layer(200_000)) }));
     const registry = await startRegistry({ contents });

@@ -15,9 +15,6 @@ import { checkStore } from './store-state.js';
 import { file, tar } from './tar-builder.js';
 import { tempDir } from './temp.js';
 
-/** With `npm run test:faults`: more cases, and the time-outs that users have. */
-export const isLongForm = process.env['TSPULL_TEST_LONG'] === '1';
-
 export type Outcome =
   /** It succeeds, after so many requests for the layer. */
   | { requests: number }

@@ -208,7 +208,7 @@ describe('a blob', { concurrency: true }, () => {
     });
     const started = performance.now();
     await assert.rejects(fetched, { code: 'E_CANCELLED' });
-    assert.ok(performance.now() - started < 1000);
+    assert.ok(performance.now() - started < 3000);
     await assert.rejects(client.getManifest('1'), { code: 'E_CANCELLED' });
   });
 

@@ -1,10 +1,17 @@
 /** Whom we trust, beside a Go program (skopeo) that has the same environment. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
-import { describe, type TestContext, test } from 'node:test';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
-import { type Authority, makeAuthority, makeCertificate } from '../../../fixtures/registry/certificates.js';
+import {
+  type Authority,
+  type KeyPair,
+  makeAuthority,
+  makeCertificate,
+} from '../../../fixtures/registry/certificates.js';
 import { digestOf } from '../../../store/oci/digest.js';
 import { patient } from '../../support/mirrored.js';
 import { missing } from '../../support/needs.js';
@@ -19,17 +26,31 @@ const skip = missing('openssl');
 const names = ['IP:127.0.0.1', 'DNS:localhost', 'DNS:registry.test'];
 const home = { HOME: '/nonexistent' };
 
+interface Authorities {
+  ours: Authority;
+  other: Authority;
+  server: KeyPair;
+}
+
+let made: Authorities | undefined;
+
+/** Made once, and before anything waits: the program that makes them holds this thread up. */
+function authorities(): Authorities {
+  if (made === undefined) throw new Error('the authorities are made before the tests');
+  return made;
+}
+
 async function scene(t: TestContext) {
-  const authority = makeAuthority(tempDir(t));
+  const { ours: authority, server: tls } = authorities();
   const image = opaqueImage(700_000);
-  const registry = await serve(t, { image, tls: makeCertificate(authority, 'server', names) });
+  const registry = await serve(t, { image, tls });
   return { authority, image, registry };
 }
 
 /** what, the two variables for an authority that signed and one that did not, whether that is enough */
 const environments: [
   what: string,
-  environment: (ours: Authority, other: Authority, folder: string) => NodeJS.ProcessEnv,
+  environment: (ours: Authority, other: Authority) => NodeJS.ProcessEnv,
   enough: boolean,
 ][] = [
   ['nothing', () => ({}), false],
@@ -45,12 +66,21 @@ const environments: [
   ['both missing', () => ({ SSL_CERT_FILE: '/nonexistent/ca', SSL_CERT_DIR: '/nonexistent' }), false],
 ];
 
-describe('authorities of the system', { concurrency: true, skip }, () => {
+describe('authorities of the system', { concurrency: 4, skip }, () => {
+  before(() => {
+    const folders = [1, 2].map(() => mkdtempSync(join(tmpdir(), 'tspull-test-')));
+    const [ours, other] = folders.map((folder, at) => makeAuthority(folder, `authority ${at}`));
+    assert.ok(ours && other);
+    made = { ours, other, server: makeCertificate(ours, 'server', names) };
+  });
+  after(() => {
+    for (const { folder } of made === undefined ? [] : [made.ours, made.other]) rmSync(folder, { recursive: true });
+  });
+
   for (const [what, environment, enough] of environments)
     test(`in the environment: ${what}`, async (t) => {
       const { authority, image, registry } = await scene(t);
-      const other = makeAuthority(tempDir(t), 'another authority');
-      const env = { ...home, ...environment(authority, other, tempDir(t)) };
+      const env = { ...home, ...environment(authority, authorities().other) };
       const client = patientClient(t, registry.host, { env });
       if (enough) assert.deepEqual((await fetchLayer(client, image)).bytes, image.layers[0]);
       else await assert.rejects(client.getManifest('1'), { code: 'E_TLS' });
@@ -60,7 +90,7 @@ describe('authorities of the system', { concurrency: true, skip }, () => {
 
   test('an authority of the same name with another key is not taken for it', async (t) => {
     const { authority, image, registry } = await scene(t);
-    const twin = makeAuthority(tempDir(t));
+    const twin = makeAuthority(tempDir(t), 'authority 0');
     const certsDir = tempDir(t);
     mkdirSync(`${certsDir}/${registry.host}`);
     copyFileSync(twin.caFile, `${certsDir}/${registry.host}/ca.crt`);
