@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, type TestContext, test } from 'node:test';
 import { makeAuthority, makeCertificate } from '../../../fixtures/registry/certificates.js';
-import { on, redirectTo } from '../../../fixtures/registry/faults.js';
+import { inTurn, on, redirectTo } from '../../../fixtures/registry/faults.js';
 import { configDir, hostsToml } from '../../support/config-files.js';
 import { listenFor } from '../../support/listener.js';
 import { loggedIn, userEntry } from '../../support/logins.js';
@@ -57,9 +57,16 @@ describe('a mirror', { concurrency: 4 }, () => {
   test('gets its headers; a host that it redirects to does not, nor does the registry', async (t) => {
     const image = opaqueImage();
     const [blob = Buffer.alloc(0)] = image.layers;
-    const storage = await listenFor(t, (response) => response.end(blob));
+    const storage = await listenFor(t, (response, url) => {
+      const { bytes, mediaType, digest } = image.manifest;
+      response.writeHead(200, { 'content-type': mediaType, 'docker-content-digest': digest });
+      response.end(url === '/blob' ? blob : bytes);
+    });
     const toml = '[host."URL".header]\nx-token = "header-secret"\nx-list = ["a", "b"]';
-    const fault = on(/\/blobs\//, redirectTo(`${storage.url}/blob`));
+    const fault = inTurn(
+      on(/\/blobs\//, redirectTo(`${storage.url}/blob`)),
+      on(/\/manifests\//, redirectTo(`${storage.url}/manifest`)),
+    );
     const { client, mirrors, origin } = await mirrored(t, { image, mirrors: [{ toml, fault }] });
     await client.headManifest('1');
     assert.deepEqual((await fetchLayer(client, image)).bytes, blob);
@@ -67,8 +74,8 @@ describe('a mirror', { concurrency: 4 }, () => {
       assert.equal(headers['x-token'], 'header-secret');
       assert.equal(headers['x-list'], 'a, b');
     }
-    assert.equal(storage.seen.length, 1);
-    assert.equal(storage.seen[0]?.headers['x-token'], undefined);
+    assert.equal(storage.seen.length, 3);
+    for (const { headers } of storage.seen) assert.equal(headers['x-token'], undefined);
     assert.deepEqual(origin.requests, []);
   });
 
