@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, constants, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { KnownError } from '../errors.js';
+import { isErrno, KnownError } from '../errors.js';
 import { makeDirectory } from '../fs/exact-mode.js';
 import { servedWrong } from '../oci/descriptor.js';
 import type { DiffId, Digest } from '../oci/digest.js';
@@ -128,11 +128,17 @@ function layerReader(tree: TreeWriter, split: TarSplitWriter): TarReader & { ent
   return counted;
 }
 
+/**
+ * What the kernel says of a member that cannot be made, such as a link to nothing or a device whose number is too large. Nobody
+ * else changes the directory, so it is never the disk.
+ */
+const faultsOfMembers = ['EINVAL', 'ENOENT', 'ENAMETOOLONG', 'ENOTEMPTY', 'EISDIR', 'ENOTDIR', 'EEXIST', 'ELOOP'];
+
 /** Says which member failed. */
 function naming(error: unknown, name: string): unknown {
-  if (!(error instanceof KnownError)) return error;
+  if (!(error instanceof Error) || !(error instanceof KnownError || isErrno(error, ...faultsOfMembers))) return error;
   return archiveError(
-    `member ${JSON.stringify(printable(Buffer.from(name, 'latin1').toString(), 200))}: ${error.message}`,
+    `member ${JSON.stringify(printable(Buffer.from(name, 'latin1').toString(), 200))}: ${printable(error.message)}`,
     error,
   );
 }

@@ -21,6 +21,7 @@ import {
 } from '../linux/inode.js';
 import { cstring } from '../linux/libc.js';
 import { setXattr, setXattrOn } from '../linux/xattr.js';
+import { printable } from '../printable.js';
 import { DirectoryCache } from './directory-cache.js';
 import { splitEntryPath, whiteoutOf } from './entry-path.js';
 import { archiveError } from './header.js';
@@ -209,11 +210,7 @@ export class TreeWriter {
   /** The same by name, for what cannot be opened without an effect: links, devices, fifos. */
   #metadata(entry: TarEntry, { fd, base }: { fd: number; base: Buffer }): void {
     if (entry.uid !== 0 || entry.gid !== 0 || entry.type === '1') chownAt(fd, base, entry.uid, entry.gid);
-    const attributes = layerXattrs(entry);
-    if (attributes.length > 0) {
-      const path = pathOf({ fd, base });
-      for (const [name, value] of attributes) ignoringPermission(() => setXattr(path, name, value));
-    }
+    setAttributes(entry, (name, value) => setXattr(pathOf({ fd, base }), name, value));
     if (entry.type !== '2' && !(entry.type === '1' && isSymlink({ fd, base }))) chmodAt(fd, base, entry.mode & 0o7777);
     const time = clamp(entry.mtime);
     setTimesAt(fd, base, time, time);
@@ -224,7 +221,7 @@ export class TreeWriter {
 function finishInode(fd: number, entry: TarEntry): void {
   try {
     if (entry.uid !== 0 || entry.gid !== 0) fchownSync(fd, entry.uid, entry.gid);
-    for (const [name, value] of layerXattrs(entry)) ignoringPermission(() => setXattrOn(fd, name, value));
+    setAttributes(entry, (name, value) => setXattrOn(fd, name, value));
     fchmodSync(fd, entry.mode & 0o7777);
     const time = clamp(entry.mtime);
     setTimes(fd, time, time);
@@ -233,9 +230,9 @@ function finishInode(fd: number, entry: TarEntry): void {
   }
 }
 
-/** Whoever rebuilds the archive opens the name as it stands; `..` may pass through what does not exist, a slash wants a directory. */
+/** Whoever rebuilds the archive opens the name as it stands; `..` may pass through what does not exist, `/` and `/.` want a directory. */
 function opensAsWritten(name: string): boolean {
-  return !name.endsWith('/') && !name.includes('../');
+  return !/(?:^|\/)\.\.(?:\/|$)|\/\.?$/.test(name);
 }
 
 function duplicate(): KnownError {
@@ -258,11 +255,17 @@ function layerXattrs(entry: TarEntry): TarEntry['xattrs'] {
 }
 
 /** EPERM and an unsupported namespace are ignored, as dockerd 20.10 does. */
-function ignoringPermission(set: () => void): void {
-  try {
-    set();
-  } catch (error) {
-    if (!isErrno(error, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP')) throw error;
+function setAttributes(entry: TarEntry, set: (name: string, value: Buffer) => void): void {
+  for (const [name, value] of layerXattrs(entry)) {
+    try {
+      set(name, value);
+    } catch (error) {
+      if (isErrno(error, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP')) continue;
+      // A name or value that no file system takes: of the wrong form, or too long.
+      if (isErrno(error, 'EINVAL', 'E2BIG', 'ERANGE'))
+        throw archiveError(`invalid extended attribute "${printable(name, 100)}"`, error);
+      throw error;
+    }
   }
 }
 

@@ -116,6 +116,11 @@ export const accepted: Accepted[] = [
     ),
     ['d d', 'd e', 'f f'],
   ],
+  [
+    'files whose names end in dots',
+    tar(file('a/.', 'x'), file('b/c/..', 'y'), file('d..', 'z')),
+    ['f a', 'f b', 'f d..'],
+  ],
   ['type 0 with a slash is a file', tar(file('f/', 'x')), ['f f']],
   ['V7 header', tar({ ...file('a'), magic: '\0\0\0\0\0\0\0\0', prefix: 'ignored' }), ['f a']],
   [

@@ -94,6 +94,27 @@ export const refused: [what: string, archive: Buffer, message: RegExp][] = [
     Buffer.concat([header({ name: 'x', type: 'x', size: 1024 * 1024 + 1 }), Buffer.alloc(2 * 1024 * 1024)]),
     /larger than 1 MiB/,
   ],
+  ['a symbolic link to nothing at all', tar(symlink('l', '')), /member "l": symlinkat/],
+  [
+    'a symbolic link of 5000 bytes',
+    tar({ ...symlink('l', 'x'), pax: { linkpath: 'x'.repeat(5000) } }),
+    /member "l": symlinkat .*ENAMETOOLONG/,
+  ],
+  [
+    'an attribute of 70 000 bytes',
+    tar({ ...file('a'), pax: { 'SCHILY.xattr.user.big': 'x'.repeat(70_000) } }),
+    /invalid extended attribute "user.big"/,
+  ],
+  [
+    'an attribute with a name of 300 bytes',
+    tar({ ...dir('a'), pax: { [`SCHILY.xattr.user.${'n'.repeat(300)}`]: 'x' } }),
+    /invalid extended attribute "user.n/,
+  ],
+  [
+    'a capability that is none, of a link',
+    tar({ ...symlink('a', 'b'), pax: { 'SCHILY.xattr.security.capability': 'x' } }),
+    /invalid extended attribute "security.capability"/,
+  ],
   [
     'PAX sparse 0.1',
     tar({ ...file('a'), pax: { 'GNU.sparse.major': '0', 'GNU.sparse.minor': '1', 'GNU.sparse.map': '0,1' } }),
