@@ -1,6 +1,7 @@
 /** One blob from a registry or a file into one or more staged layers, in one pass. Runs in a worker thread, or on the main thread for small blobs. */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { removeTree } from '../../store/fs/remove-tree.js';
 import { openPartialBlob, type PartialBlob } from '../../store/layers/partial-blob.js';
 import type { DiffId, Digest } from '../../store/oci/digest.js';
 import { type ExtractedLayer, extractLayer, type LayerExtraction } from '../../store/tar/extract-layer.js';
@@ -89,7 +90,7 @@ async function untilRight(
       }
       ports.onRetry({ offset: 0, delayMs: 0, reason: error.message });
       for (const { layer, record } of job.outputs) {
-        rmSync(join(layer, 'diff'), { recursive: true, force: true });
+        removeTree(join(layer, 'diff'));
         rmSync(join(record, 'tar-split.json.gz'), { force: true });
       }
     }

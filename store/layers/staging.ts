@@ -8,13 +8,14 @@
  *       layer/                  becomes overlay2/<cache-id>
  *       record/                 becomes layerdb/sha256/<chainID>
  */
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stagingDir } from '../data-root.js';
 import { isErrno, KnownError } from '../errors.js';
 import { makeDirectory, writeNewFile } from '../fs/exact-mode.js';
 import { type HeldLock, tryAcquire } from '../fs/lock.js';
 import { randomId, randomLinkId } from '../fs/random-id.js';
+import { removeTree } from '../fs/remove-tree.js';
 import { type ChainId, type DiffId, parseChainId } from '../oci/digest.js';
 import { completeLayerDir, markCommitted, removeLayerDir } from '../overlay2/layer-dir.js';
 import { readLayer } from './layer-db.js';
@@ -28,6 +29,7 @@ export interface StagedLayer {
   record: string;
   cacheId: string;
   link: string;
+  /** Removes it, and what it has published half; a registered layer stays. */
   discard(): void;
 }
 
@@ -36,7 +38,7 @@ export function stageLayer(root: string): StagedLayer {
   const dir = join(stagingDir(root), randomId());
   const paths = { dir, layer: join(dir, 'layer'), record: join(dir, 'record') };
   const lock = makeStaging(paths);
-  return { ...paths, cacheId: randomId(), link: randomLinkId(), discard: () => discard(dir, lock) };
+  return { ...paths, cacheId: randomId(), link: randomLinkId(), discard: () => discard(root, dir, lock) };
 }
 
 function makeStaging({ dir, layer, record }: Pick<StagedLayer, 'dir' | 'layer' | 'record'>): HeldLock {
@@ -48,14 +50,26 @@ function makeStaging({ dir, layer, record }: Pick<StagedLayer, 'dir' | 'layer' |
     if (lock === undefined) throw new Error(`somebody else holds the new staging directory ${dir}`);
     return lock;
   } catch (error) {
-    rmSync(dir, { recursive: true, force: true });
+    removeTree(dir);
     throw error;
   }
 }
 
-function discard(dir: string, lock: HeldLock): void {
-  rmSync(dir, { recursive: true, force: true });
-  lock.release();
+function discard(root: string, dir: string, lock: HeldLock): void {
+  try {
+    const intent = readIntent(dir);
+    // Without layer/ it was moved to overlay2/; if its record did not follow, nobody refers to it.
+    if (
+      intent !== undefined &&
+      !existsSync(join(dir, 'layer')) &&
+      readLayer(root, intent.chainId)?.cacheId !== intent.cacheId
+    )
+      removeLayerDir(root, intent.cacheId);
+    removeTree(dir);
+  } finally {
+    // What is left is for a sweep, also one of this process.
+    lock.release();
+  }
 }
 
 export interface LayerFacts {
@@ -85,20 +99,11 @@ export function sweepStaging(root: string): void {
     const dir = join(stagingDir(root), name);
     // Its owner died before it took the lock. No lock file is made for it here: the disk may be full.
     if (!existsSync(join(dir, 'lock'))) {
-      rmSync(dir, { recursive: true, force: true });
+      removeTree(dir);
       continue;
     }
     const lock = tryAcquire(join(dir, 'lock'), 'exclusive');
-    if (lock === undefined) continue;
-    const intent = readIntent(dir);
-    // Without layer/ it was moved to overlay2/; if its record did not follow, nobody refers to it.
-    if (
-      intent !== undefined &&
-      !existsSync(join(dir, 'layer')) &&
-      readLayer(root, intent.chainId)?.cacheId !== intent.cacheId
-    )
-      removeLayerDir(root, intent.cacheId);
-    discard(dir, lock);
+    if (lock !== undefined) discard(root, dir, lock);
   }
 }
 
