@@ -9,7 +9,7 @@ import { tempDir } from './temp.js';
 
 const cIoctl = bind('int ioctl(int, ulong, void *)');
 
-/** EXT4_IOC_SHUTDOWN, `_IOR('X', 125, __u32)` of fs/ext4/ext4.h. */
+/** EXT4_IOC_SHUTDOWN of fs/ext4/ext4.h and XFS_IOC_GOINGDOWN of fs/xfs/libxfs/xfs_fs.h: both `_IOR('X', 125, __u32)`, with the same flags. */
 const SHUTDOWN = 0x8004587d;
 
 /** What {@link Disk.cut} loses: everything not on the disk; or file data not on the disk, with the journal committed first. */
@@ -18,7 +18,11 @@ export const powerCuts = { plain: 2, journalFirst: 1 } as const;
 export interface Disk {
   /** Where it is mounted. */
   path: string;
-  /** From now on nothing reaches the disk, as when the power fails; then mounts what is there. */
+  /** From now on nothing reaches the disk, as when the power fails: calls fail with EIO. */
+  powerOff(flag: number): void;
+  /** Mounts what has reached the disk. Nobody may have a file of it open. */
+  powerOn(): void;
+  /** Off and on. */
   cut(flag: number): void;
   remount(options: string): void;
 }
@@ -41,34 +45,63 @@ export function tmpfsDisk(t: Pick<TestContext, 'after'>, options: string): Disk 
   const path = mountedDir(t, 'tspull-tmpfs-');
   mustRun('mount', '-t', 'tmpfs', '-o', options, 'tmpfs', path);
   const remount = (more: string) => mustRun('mount', '-o', `remount,${more}`, path);
-  return { path, remount, cut: () => remount('ro') };
+  const powerOff = () => remount('ro');
+  return { path, remount, powerOff, powerOn: () => remount('rw'), cut: powerOff };
 }
 
 /** An ext4 with a journal, in a file. */
 export function ext4Disk(t: Pick<TestContext, 'after'>, mebibytes: number, ...mkfs: string[]): Disk {
+  return loopDisk(t, mebibytes, ['mkfs.ext4', '-q', '-F', ...mkfs]);
+}
+
+/** An xfs of the smallest size that mkfs.xfs makes, in a file. */
+export function xfsDisk(t: Pick<TestContext, 'after'>): Disk {
+  return loopDisk(t, 300, ['mkfs.xfs', '-q']);
+}
+
+function loopDisk(t: Pick<TestContext, 'after'>, mebibytes: number, [mkfs = '', ...options]: string[]): Disk {
   const path = mountedDir(t, 'tspull-mount-');
   const image = join(tempDir(t, 'tspull-disk-'), 'image');
   writeFileSync(image, '');
   truncateSync(image, mebibytes * 1024 * 1024);
-  mustRun('mkfs.ext4', '-q', '-F', ...mkfs, image);
+  mustRun(mkfs, ...options, image);
+  const powerOff = (flag: number) => {
+    const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+    const argument = Buffer.alloc(4);
+    argument.writeUInt32LE(flag);
+    try {
+      check(cIoctl(fd, SHUTDOWN, argument), 'ioctl', path);
+    } finally {
+      closeSync(fd);
+    }
+  };
   const mount = () => mustRun('mount', '-o', 'loop', image, path);
+  const powerOn = () => {
+    mustRun('umount', '-R', path);
+    waitUntilReleased(image);
+    mount();
+  };
   mount();
   return {
     path,
-    remount: (options) => mustRun('mount', '-o', `remount,${options}`, path),
+    remount: (more) => mustRun('mount', '-o', `remount,${more}`, path),
+    powerOff,
+    powerOn,
     cut(flag) {
-      const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
-      const argument = Buffer.alloc(4);
-      argument.writeUInt32LE(flag);
-      try {
-        check(cIoctl(fd, SHUTDOWN, argument), 'ioctl', path);
-      } finally {
-        closeSync(fd);
-      }
-      mustRun('umount', '-R', path);
-      mount();
+      powerOff(flag);
+      powerOn();
     },
   };
+}
+
+/**
+ * A process that has just got mounts of its own, as every container does, has a copy of this one for an instant. As long as there
+ * is one, mount(8) would give back the file system that has been cut off.
+ */
+function waitUntilReleased(image: string): void {
+  const end = Date.now() + 20_000;
+  while (spawnSync(findProgram('losetup') ?? 'losetup', ['-j', image]).stdout.length > 0)
+    if (Date.now() > end) throw new Error(`somebody keeps ${image} mounted`);
 }
 
 /** Makes the kernel believe that the file system is damaged, so that it turns read-only (`-e remount-ro` of mkfs). */
