@@ -65,7 +65,9 @@ function orNothing<T>(root: string, unknown: readonly ImageId[], write: () => T)
   try {
     return write();
   } catch (error) {
-    for (const image of unknown) {
+    // The names may be there although writing them failed: it is the last step, the sync of their directory, that did.
+    const named = new Set([...readRepositories(root).values()].flatMap((keys) => [...keys.values()]));
+    for (const image of unknown.filter((id) => !named.has(id))) {
       openImageDb(root).remove(image);
       rmSync(manifestsDir(root, hexOf(image)), { recursive: true, force: true });
     }

@@ -1,5 +1,6 @@
 /** Brings all layers of an image into the store, each fetched by exactly one process. */
 import { setMaxListeners } from 'node:events';
+import { errnoCode, isErrno } from '../../store/errors.js';
 import type { HeldLock } from '../../store/fs/lock.js';
 import { readLayer } from '../../store/layers/layer-db.js';
 import { removePartialBlob } from '../../store/layers/partial-blob.js';
@@ -40,7 +41,7 @@ export async function fetchLayers(plans: LayerPlan[], context: FetchContext): Pr
   // Every layer listens.
   setMaxListeners(0, context.signal, signal);
   const committer = createLayerCommitter(context.store, context.repository, signal);
-  const run: Run = { ...context, signal, committer, leases: [], staged: new Set() };
+  const run: Run = { ...context, signal, committer, leases: [], staged: new Set(), ours: [] };
   try {
     const results = await Promise.allSettled(
       startLayers(plans, run).map(async (work) => {
@@ -56,8 +57,12 @@ export async function fetchLayers(plans: LayerPlan[], context: FetchContext): Pr
     for (const result of results) if (result.status === 'rejected') throw result.reason;
     return run.leases;
   } catch (error) {
-    for (const staged of run.staged) staged.discard();
+    // A full disk needs the room more than a later run needs the bytes.
+    if (isErrno(error, 'ENOSPC', 'EDQUOT'))
+      for (const { blob } of run.ours) removePartialBlob(run.store.root, blob.digest);
+    // First, because removing takes descriptors, and too few of them may be what went wrong.
     for (const lease of run.leases) lease.release();
+    for (const staged of run.staged) discardOrLeave(staged);
     throw error;
   } finally {
     committer.close();
@@ -68,6 +73,17 @@ interface Run extends FetchContext {
   committer: LayerCommitter;
   leases: HeldLock[];
   staged: Set<StagedLayer>;
+  /** Layers that this process fetches. */
+  ours: LayerPlan[];
+}
+
+/** What cannot be removed now, for the same reason as the pull failed, the next writer sweeps. */
+function discardOrLeave(staged: StagedLayer): void {
+  try {
+    staged.discard();
+  } catch (error) {
+    if (errnoCode(error) === undefined) throw error;
+  }
 }
 
 function tell({ emit }: Run, { index, blob }: LayerPlan, status: LayerStatus): void {
@@ -108,6 +124,7 @@ async function followLayer(plan: LayerPlan, run: Run): Promise<void> {
 async function fetchBlob(group: { plan: LayerPlan; lease: HeldLock }[], run: Run): Promise<void> {
   const [first] = group;
   if (first === undefined) return;
+  run.ours.push(first.plan);
   const staged = await run.store.exclusive(() => group.map(() => stageLayer(run.store.root)));
   for (const one of staged) run.staged.add(one);
   const extracted = await unpack(

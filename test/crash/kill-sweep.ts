@@ -1,10 +1,10 @@
 /**
- * Kills a program at any of its calls that change a file system. strace delivers the signal when the call begins, so the call
- * itself is never made.
+ * Kills a program at any of its calls that change a file system, or lets that call fail. strace delivers the signal when the call
+ * begins, so the call itself is never made.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { run } from '../support/dockerd.js';
+import { type CommandResult, run } from '../support/dockerd.js';
 
 const calls = [
   'mkdir,mkdirat,rmdir,rename,renameat,renameat2,link,linkat,symlink,symlinkat,unlink,unlinkat,mknod,mknodat',
@@ -29,10 +29,11 @@ export interface Instant {
   nth: number;
 }
 
-/** Runs the program to its end; the instants it had, in order. */
-export async function listInstants(victim: Victim, folder: string): Promise<Instant[]> {
+/** Runs the program to its end; the instants it had, in order; with `below`, only those of calls on files below that path. */
+export async function listInstants(victim: Victim, folder: string, below = ''): Promise<Instant[]> {
   const log = join(folder, 'calls');
-  const { status, stderr } = await strace(victim, [], log);
+  // -y shows the paths of descriptors.
+  const { status, stderr } = await strace(victim, ['-y'], log);
   if (status !== 0) throw new Error(`the program failed by itself: ${stderr}`);
   const counts = new Map<string, number>();
   const instants = new Map<string, Instant>();
@@ -42,7 +43,7 @@ export async function listInstants(victim: Victim, folder: string): Promise<Inst
     if (call === '') continue;
     const nth = (counts.get(`${thread} ${call}`) ?? 0) + 1;
     counts.set(`${thread} ${call}`, nth);
-    instants.set(`${call} ${nth}`, { call, nth });
+    if (line.includes(below)) instants.set(`${call} ${nth}`, { call, nth });
   }
   return [...instants.values()];
 }
@@ -54,4 +55,9 @@ export async function runKilledAt(victim: Victim, { call, nth }: Instant): Promi
   if (status === null) return true;
   if (status === 0) return false;
   throw new Error(`the program failed by itself with ${status}: ${stderr}`);
+}
+
+/** Runs it and lets that one call fail: the kernel does nothing, and says what `errno` names. */
+export function runFailingAt(victim: Victim, { call, nth }: Instant, errno: string): Promise<CommandResult> {
+  return strace(victim, ['-e', `inject=${call}:error=${errno}:when=${nth}`], '/dev/null');
 }
