@@ -127,25 +127,6 @@ test('a transfer that breaks again and again is resumed in the middle of the lay
   checkStore(root);
 });
 
-test('a registry that goes on with other bytes after a break is asked once more', { skip }, async (t) => {
-  const root = join(tempDir(t), 'root');
-  const files = Array.from({ length: 40 }, (_, i) => ({ name: `f${i}`, content: Buffer.alloc(50_000, String(i)) }));
-  let count = 0;
-  const { name } = await serveImage(t, {
-    layers: [tar(...files)],
-    compression: 'none',
-    fault: on(/\/blobs\//, (question, answer, response) => {
-      if (answer.body.length < 100_000) return answer;
-      count++;
-      if (count === 1) return cutAfter(700_000)(question, answer, response);
-      return count === 2 ? { ...answer, body: Buffer.alloc(answer.body.length, 1) } : answer;
-    }),
-  });
-  await pull(name, { root });
-  assert.equal(count, 3);
-  checkStore(root);
-});
-
 const lies: [what: string, options: Parameters<typeof serveImage>[1], code: string][] = [
   ['a layer that is another one', { layers, editManifest: swapLayers }, 'E_VERIFY'],
   [
