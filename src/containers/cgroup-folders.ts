@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno } from '../../store/errors.js';
 
@@ -19,7 +19,8 @@ function removeCgroup(folder: string): void {
       rmdirSync(folder);
       return;
     } catch (error) {
-      if (isErrno(error, 'ENOENT')) return;
+      // A file system that is read-only says so also of what is not there.
+      if (!existsSync(folder)) return;
       if (!isErrno(error, 'EBUSY', 'ENOTEMPTY') || Date.now() > deadline) throw error;
     }
     killProcesses(folder);
