@@ -1,4 +1,4 @@
-import { readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno } from '../../store/errors.js';
 
@@ -7,7 +7,7 @@ const pause = new Int32Array(new SharedArrayBuffer(4));
 /** How long the kernel may take to let go of a cgroup whose processes were killed. */
 const PATIENCE_MS = 2000;
 
-/** Removes a container's cgroups; processes that are still in them are killed first. */
+/** Removes a container's cgroups; processes that are still in them are killed, and cgroups below are removed first. */
 export function removeCgroups(folders: readonly string[]): void {
   for (const folder of folders) removeCgroup(folder);
 }
@@ -19,11 +19,24 @@ function removeCgroup(folder: string): void {
       rmdirSync(folder);
       return;
     } catch (error) {
-      if (isErrno(error, 'ENOENT')) return;
+      // A file system that is read-only says so also of what is not there.
+      if (!existsSync(folder)) return;
       if (!isErrno(error, 'EBUSY', 'ENOTEMPTY') || Date.now() > deadline) throw error;
     }
     killProcesses(folder);
+    // A container that may write to its cgroup can have made others below.
+    removeCgroups(foldersBelow(folder));
     Atomics.wait(pause, 0, 0, delayMs);
+  }
+}
+
+function foldersBelow(folder: string): string[] {
+  try {
+    const entries = readdirSync(folder, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map((entry) => join(folder, entry.name));
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return [];
+    throw error;
   }
 }
 

@@ -25,8 +25,11 @@ export function missing(...needs: Need[]): string | false {
   const lacking = needs.filter((need) =>
     need === 'root' ? process.getuid?.() !== 0 : findProgram(need) === undefined,
   );
-  if (lacking.length === 0) return false;
-  const reason = `needs ${lacking.join(', ')}`;
+  return lacking.length === 0 ? false : skipFor(`needs ${lacking.join(', ')}`);
+}
+
+/** The reason, or with CI=true a failure. */
+export function skipFor(reason: string): string {
   if (process.env['CI'] === 'true') throw new Error(`${reason}; nothing may be skipped with CI=true`);
   return reason;
 }

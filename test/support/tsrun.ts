@@ -18,6 +18,8 @@ export interface TsrunOptions {
 
 const environment = (root: string, env: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv => ({
   PATH: process.env['PATH'],
+  TMPDIR: process.env['TMPDIR'],
+  NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
   TSPULL_ROOT: root,
   TSRUN: `${process.execPath} ${program}`,
   ...env,
@@ -43,6 +45,7 @@ export function tsrun(root: string, args: readonly string[], options: TsrunOptio
 export function tsrunAsync(
   root: string,
   args: readonly string[],
+  file = program,
 ): {
   pid: number;
   kill: (signal: NodeJS.Signals) => void;
@@ -50,7 +53,7 @@ export function tsrunAsync(
   /** Settles once standard output contains the text; fails when the program ends before. */
   printed: (text: string) => Promise<void>;
 } {
-  const child = spawn(process.execPath, [program, ...args], {
+  const child = spawn(process.execPath, [file, ...args], {
     env: environment(root),
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -53,18 +53,27 @@ const controllerOf: Record<keyof Limits, string> = {
   pids: 'pids',
 };
 
-/** Fails when a limit needs a controller that is not there. */
-export function requireControllers(limits: Limits, has: (controller: string) => boolean): void {
-  for (const limit of Object.keys(limits) as (keyof Limits)[]) if (!has(controllerOf[limit])) throw lacking(limit);
+/**
+ * Fails when a limit needs a controller that is not there.
+ *
+ * @param hintFor what to do about it, where that is known
+ */
+export function requireControllers(
+  limits: Limits,
+  has: (controller: string) => boolean,
+  hintFor: (controller: string) => string | undefined = () => undefined,
+): void {
+  for (const limit of Object.keys(limits) as (keyof Limits)[])
+    if (!has(controllerOf[limit])) throw lacking(limit, hintFor(controllerOf[limit]));
 }
 
-function lacking(limit: string): KnownError {
+function lacking(limit: string, hint = 'leave the limit out, or mount the controller'): KnownError {
   const controller = controllerOf[limit as keyof Limits];
   return new KnownError(
     'E_KERNEL',
     `cannot limit ${controller}: the cgroup controller "${controller}" is not available`,
     {
-      hint: 'leave the limit out, or mount the controller',
+      hint,
       exitCode: 125,
     },
   );

@@ -15,6 +15,8 @@ export interface Limits {
 
 /** Microseconds, the kernel's default. */
 export const CPU_PERIOD = 100000;
+/** Where {@link Limits.memorySwap} has no effect. */
+export const noSwapAccounting = 'your kernel does not account swap: only memory is limited';
 const SMALLEST_MEMORY = 6 * 1024 * 1024;
 
 /** Checks the options against the machine, with Docker's texts. `online` is a list like `0-3,8`. */

@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { isErrno } from '../../../store/errors.js';
 import { type CgroupWish, type ContainerCgroup, PARENT, requireControllers } from './container-cgroup.js';
 import type { DeviceRule } from './device-rules.js';
-import { CPU_PERIOD, type Limits } from './limits.js';
+import { CPU_PERIOD, type Limits, noSwapAccounting } from './limits.js';
+import { makeFolder } from './make-folder.js';
 
 /** Makes one folder in every hierarchy and writes the limits. */
 export function prepareV1(wish: CgroupWish, mounts: ReadonlyMap<string, string>): ContainerCgroup {
@@ -13,7 +13,7 @@ export function prepareV1(wish: CgroupWish, mounts: ReadonlyMap<string, string>)
   const folders = mountPoints.map(folderOf);
   wish.announce(folders);
   for (const mountPoint of mountPoints)
-    makeFolder(mountPoint, folderOf(mountPoint), mountPoint === mounts.get('cpuset'));
+    makeFolders(mountPoint, folderOf(mountPoint), mountPoint === mounts.get('cpuset'));
   const set = (controller: string, file: string, value: string | number): void => {
     const mountPoint = mounts.get(controller);
     if (mountPoint !== undefined) write(join(folderOf(mountPoint), file), String(value));
@@ -32,14 +32,10 @@ export function prepareV1(wish: CgroupWish, mounts: ReadonlyMap<string, string>)
 }
 
 /** A cpuset without processors or memory nodes takes no process, so they are handed down from the root. */
-function makeFolder(mountPoint: string, folder: string, isCpuset: boolean): void {
+function makeFolders(mountPoint: string, folder: string, isCpuset: boolean): void {
   const parent = join(mountPoint, PARENT);
   for (const path of [parent, folder]) {
-    try {
-      mkdirSync(path, 0o755);
-    } catch (error) {
-      if (!isErrno(error, 'EEXIST')) throw error;
-    }
+    makeFolder(path);
     if (!isCpuset) continue;
     for (const name of ['cpuset.cpus', 'cpuset.mems'])
       if (readFileSync(join(path, name), 'utf8').trim() === '')
@@ -61,7 +57,7 @@ function writeLimits(limits: Limits, set: Setter, swapAccounting: boolean): stri
     // Docker's default: as much swap as memory.
     const total = limits.memorySwap ?? 2 * limits.memory;
     if (swapAccounting) set('memory', 'memory.memsw.limit_in_bytes', total);
-    else warnings.push('your kernel does not account swap: only memory is limited');
+    else warnings.push(noSwapAccounting);
   }
   if (limits.cpuQuota !== undefined) {
     set('cpu', 'cpu.cfs_period_us', CPU_PERIOD);

@@ -4,6 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { addImage, busybox, layerRoot } from '../../support/layer-root.js';
@@ -46,6 +48,12 @@ test('devices are filtered by a program of the kernel', { skip }, () => {
 
 test('--init and a killed command', { skip }, () => {
   assert.equal(inVersion2('run --init bb sh -c "kill -9 \\$\\$"'), 'status 137\n');
+});
+
+test('cgroups that cannot be written are told so, and nothing is left', { skip }, () => {
+  const out = inVersion2('mount -o remount,bind,ro /sys/fs/cgroup; run bb true 2>&1');
+  assert.match(out, /^tsrun: cannot make the cgroup ".*": EROFS\n {2}hint: .*\nstatus 125\n$/);
+  assert.deepEqual(readdirSync(join(root, 'tspull/containers')), []);
 });
 
 test('a limit without its controller is refused', { skip }, () => {
