@@ -1,8 +1,9 @@
 /** The last step of a pull, and the only one that makes images visible: their configs, then their names. */
-import { mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { manifestsDir } from '../../store/data-root.js';
 import { writeFileDurably } from '../../store/fs/atomic-file.js';
+import { ensureDirectory } from '../../store/fs/exact-mode.js';
 import { openImageDb } from '../../store/images/image-db.js';
 import { addDigest, lookUp, type Repositories, setTag } from '../../store/images/repositories.js';
 import { readRepositories, updateRepositories } from '../../store/images/repositories-file.js';
@@ -78,6 +79,7 @@ function orNothing<T>(root: string, unknown: readonly ImageId[], write: () => T)
 function keepDocuments(root: string, { image, documents }: ResolvedImage): void {
   if (documents.length === 0) return;
   const dir = manifestsDir(root, hexOf(image));
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  // Not the recursive mkdir of Node: where a disk is read-only or broken, it says that there is no such directory.
+  for (const path of [dirname(dir), dir]) ensureDirectory(path, 0o700);
   for (const { digest, bytes } of documents) writeFileDurably(join(dir, hexOf(digest)), bytes, 0o600);
 }
