@@ -15,7 +15,8 @@ import { layerFacts, layerTree, mergedTree, tarSplit } from '../support/layer-co
 import { missing } from '../support/needs.js';
 import { checkStore } from '../support/store-state.js';
 import { tempDir } from '../support/temp.js';
-import { busyboxImage, debianImage, siblingImage } from './images.js';
+import { debianImage } from './debian-image.js';
+import { busyboxImage, siblingImage } from './images.js';
 
 const skip = missing(...dockerdNeeds, 'busybox', 'dpkg', 'podman', 'skopeo', 'umoci');
 
@@ -57,7 +58,7 @@ const idsIn = (root: string) =>
 test('archives of every kind, as docker load takes them', { skip }, async (t) => {
   const since = Date.now();
   const dir = tempDir(t);
-  const [busybox, sibling, debian] = [busyboxImage(), siblingImage(), debianImage()];
+  const [busybox, sibling, debian] = [busyboxImage(), siblingImage(), await debianImage()];
   const at = (name: string) => join(dir, name);
   writeFileSync(
     at('first.tar'),

@@ -28,7 +28,7 @@ async function scene(t: TestContext) {
   const files = { certificate: server.certFile, key: server.keyFile };
   const open = await registry.serveTls(files);
   const mutual = await registry.serveTls({ ...files, clientAuthorities: authority.caFile });
-  const { SSL_CERT_FILE: _file, SSL_CERT_DIR: _folder, NODE_EXTRA_CA_CERTS: _extra, ...env } = process.env;
+  const env: NodeJS.ProcessEnv = { PATH: process.env['PATH'], HOME: tempDir(t) };
   const pull = async (host: string, etc: Record<string, EtcFile>, more: NodeJS.ProcessEnv = {}) => {
     const root = join(tempDir(t), 'root');
     const command = [process.execPath, bundledProgram('tspull'), '--root', root, '-q', `${host}/lib/x:1`];

@@ -1,7 +1,5 @@
-/** Real images: one of busybox with everything that a layer may hold, one of this machine's own Debian packages. */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { lstatSync, readFileSync, realpathSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+/** An image of busybox with everything that a layer may hold, and one that shares layers with it. */
+import { readFileSync } from 'node:fs';
 import { buildImage, type Image } from '../../fixtures/registry/image.js';
 import { findProgram } from '../support/needs.js';
 import {
@@ -22,13 +20,13 @@ const applets =
   head tail grep sed tr wc seq test expr printf stty tty mknod ip date cut sort find su nproc sysctl setsid yes od chroot awk
   timeout df free uname cp mv md5sum sha256sum which nslookup ulimit getopt`.split(/\s+/);
 
-const passwd = [
+export const passwd = [
   'root:x:0:0:root:/root:/bin/sh',
   'alice:x:1000:1001::/home/alice:/bin/sh',
   'bob:x:1002:1002::/nowhere:/bin/sh',
 ];
-const group = ['root:x:0:', 'tty:x:5:', 'wheel:x:10:alice', 'staff:x:50:alice,bob', 'alice:x:1001:'];
-const text = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join('');
+export const group = ['root:x:0:', 'tty:x:5:', 'wheel:x:10:alice', 'staff:x:50:alice,bob', 'alice:x:1001:'];
+export const text = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join('');
 
 /** `security.capability` of cap_setuid+ep, version 2: bytes that are no UTF-8. */
 const capability = Buffer.from('0100000280000000000000000000000000000000', 'hex');
@@ -130,7 +128,7 @@ const upper = (): Buffer =>
     file('data', '', { content: Buffer.alloc(300_000, 'some data that gzip likes '), mode: 0o444 }),
   );
 
-const config = {
+export const config = {
   Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'IMAGE=busybox'],
   Cmd: ['sh', '-c', 'echo from the image'],
   Labels: { kind: 'test' },
@@ -155,71 +153,4 @@ export function siblingImage(): Image {
     config,
     created: '2022-03-04T05:06:07Z',
   });
-}
-
-const packages = ['base-files', 'base-passwd', 'bash', 'coreutils', 'dash', 'debianutils', 'diffutils', 'findutils'];
-const morePackages = ['grep', 'gzip', 'hostname', 'login', 'passwd', 'perl-base', 'sed', 'tar', 'tzdata', 'util-linux'];
-const libraries = ['libc6', 'libacl1', 'libattr1', 'libselinux1', 'libpcre2-8-0', 'libtinfo6', 'libgmp10', 'libcrypt1'];
-
-/** Debian's own packages as this machine has them, in three layers: as OCI, with whiteouts and an opaque directory. */
-export function debianImage(): Image {
-  const rewritten = tar(
-    dir('usr'),
-    dir('usr/share'),
-    dir('usr/share/doc'),
-    file('usr/share/doc/.wh..wh..opq', ''),
-    file('usr/share/doc/README', 'documents are left out\n'),
-    dir('etc'),
-    file('etc/.wh.issue', ''),
-    file('etc/hostname', 'debian\n'),
-    file('etc/passwd', text(passwd)),
-    file('etc/group', text(group)),
-  );
-  const layers = [archiveOf([...libraries, ...packages], true), archiveOf(morePackages), rewritten];
-  return buildImage({
-    layers,
-    format: 'oci',
-    config: { ...config, Cmd: ['/bin/bash'] },
-    created: '2023-01-01T00:00:00Z',
-  });
-}
-
-/** The files of packages, from the disk: owners, times in nanoseconds and attributes as they are there. */
-function archiveOf(names: readonly string[], withLinks = false): Buffer {
-  const paths = new Set(names.flatMap(filesOf));
-  if (withLinks) for (const link of ['bin', 'sbin', 'lib', 'lib64']) paths.add(link);
-  const flags = [
-    '-c',
-    '--format=pax',
-    '--xattrs',
-    '--xattrs-include=*',
-    '--no-recursion',
-    '-C',
-    '/',
-    '--null',
-    '-T',
-    '-',
-  ];
-  const input = [...paths].sort().join('\0');
-  // Status 1: another program changed a directory meanwhile; the archive is whole.
-  const { status, stdout, stderr } = spawnSync('tar', flags, { input, maxBuffer: 2 ** 30 });
-  if (status !== 0 && status !== 1) throw new Error(`tar failed: ${stderr}`);
-  return stdout;
-}
-
-/** Relative to `/`, with the links of a merged /usr resolved; only what exists. */
-function filesOf(name: string): string[] {
-  const list = ['', `:${execFileSync('dpkg', ['--print-architecture'], { encoding: 'utf8' }).trim()}`]
-    .map((suffix) => `/var/lib/dpkg/info/${name}${suffix}.list`)
-    .find((path) => exists(path));
-  if (list === undefined) return [];
-  return readFileSync(list, 'utf8')
-    .split('\n')
-    .filter((path) => path !== '' && path !== '/.' && !/\/(man|locale|gconv)\//.test(path) && exists(path))
-    .map((path) => join(realpathSync(dirname(path)), basename(path)).slice(1))
-    .filter((path) => /^(usr|etc)(\/|$)/.test(path));
-}
-
-function exists(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }

@@ -13,7 +13,8 @@ import { missing } from '../support/needs.js';
 import { startDockerRegistry } from '../support/real-registry.js';
 import { checkStore } from '../support/store-state.js';
 import { tempDir } from '../support/temp.js';
-import { busyboxImage, debianImage, siblingImage } from './images.js';
+import { debianImage } from './debian-image.js';
+import { busyboxImage, siblingImage } from './images.js';
 
 const skip = missing(...dockerdNeeds, 'docker-registry', 'busybox', 'dpkg');
 
@@ -39,7 +40,7 @@ function texts(folder: string): Record<string, string> {
 test('tspull writes what dockerd writes, and works on what dockerd wrote', { skip }, async (t) => {
   const since = Date.now();
   const registry = await startDockerRegistry(t);
-  const [busybox, debian, sibling] = [busyboxImage(), debianImage(), siblingImage()];
+  const [busybox, debian, sibling] = [busyboxImage(), await debianImage(), siblingImage()];
   await registry.push('lib/busybox', '1', busybox);
   await registry.push('lib/debian', '12', debian);
   await registry.push('lib/sibling', '1', sibling);

@@ -12,7 +12,8 @@ import { missing } from '../support/needs.js';
 import { startDockerRegistry } from '../support/real-registry.js';
 import { checkStore } from '../support/store-state.js';
 import { tempDir } from '../support/temp.js';
-import { busyboxImage, debianImage, siblingImage } from './images.js';
+import { debianImage } from './debian-image.js';
+import { busyboxImage, siblingImage } from './images.js';
 
 const skip = missing(...dockerdNeeds, 'docker-registry', 'busybox', 'dpkg');
 
@@ -27,7 +28,7 @@ test('dockerd takes over a root that tspull wrote', { skip }, async (t) => {
   const images: [name: string, tag: string, image: Image][] = [
     ['lib/busybox', '1', busyboxImage()],
     ['lib/sibling', '1', siblingImage()],
-    ['lib/debian', '12', debianImage()],
+    ['lib/debian', '12', await debianImage()],
   ];
   for (const [name, tag, image] of images) await registry.push(name, tag, image);
   const names = images.map(([name, tag]) => `${registry.host}/${name}:${tag}`);

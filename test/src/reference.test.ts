@@ -1,3 +1,4 @@
+/** Names of images (R34): what Docker's parser takes and refuses, and how it says so. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
