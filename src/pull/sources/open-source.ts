@@ -8,6 +8,7 @@ import type { ImageFiles } from '../../../store/archive/image-files.js';
 import { errnoCode, KnownError } from '../../../store/errors.js';
 import { printable } from '../../../store/printable.js';
 import { SNIFF_BYTES, sniff } from '../../../store/tar/decompress.js';
+import { readFifo } from './fifo.js';
 import { spool } from './spool.js';
 
 const CHUNK_BYTES = 256 * 1024;
@@ -37,7 +38,8 @@ export async function openArchive(path: string, options: OpenOptions): Promise<I
       hint: `for an OCI layout write oci:${path}`,
     });
   if (stat.isFile()) return openFile(path, path, options);
-  return fromStream(path, createReadStream(path, { signal: options.signal }), options);
+  const { signal } = options;
+  return fromStream(path, stat.isFIFO() ? readFifo(path, signal) : createReadStream(path, { signal }), options);
 }
 
 function openStandardInput(options: OpenOptions): Promise<ImageFiles> {
