@@ -13,6 +13,8 @@ import { tempDir } from '../temp.js';
 import { initramfs } from './initramfs.js';
 import { findKernel, type Kernel, modulesFor } from './kernel.js';
 
+const program = 'qemu-system-x86_64';
+
 export interface Machine {
   /** What the command writes to its standard output, as it comes; ends when the machine is off. */
   lines: AsyncIterable<string>;
@@ -26,7 +28,7 @@ export interface Machine {
 export function machineMissing(): string | false {
   if (process.arch !== 'x64') return skipFor('needs a processor of type x86-64');
   if (findKernel() === undefined) return skipFor('needs the kernel that scripts/fetch-test-kernel.sh fetches');
-  return missing('qemu-system-x86_64', 'busybox');
+  return missing(program, 'busybox', 'setpriv');
 }
 
 /** Starts the machine; it ends with the command, with the test, or after `timeoutMs`. */
@@ -36,12 +38,15 @@ export function startMachine(
 ): Machine {
   const folder = tempDir(t, 'tspull-machine-');
   const console = join(folder, 'console');
-  writeFileSync(join(folder, 'initrd'), firstRoot(requiredKernel(), command));
-  const child = spawn(
-    findProgram('qemu-system-x86_64') ?? '',
-    machineArguments(requiredKernel(), join(folder, 'initrd'), console),
-    { stdio: ['ignore', 'pipe', 'inherit'], timeout: timeoutMs, killSignal: 'SIGKILL' },
-  );
+  const kernel = requiredKernel();
+  writeFileSync(join(folder, 'initrd'), firstRoot(kernel, command));
+  // It dies with this process, however that ends: nobody would read what it writes, and it would wait for ever.
+  const qemu = ['--pdeathsig', 'KILL', program, ...machineArguments(kernel, join(folder, 'initrd'), console)];
+  const child = spawn('setpriv', qemu, {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    timeout: timeoutMs,
+    killSignal: 'SIGKILL',
+  });
   t.after(() => void child.kill('SIGKILL'));
   let status: number | undefined;
   async function* lines(): AsyncIterable<string> {
