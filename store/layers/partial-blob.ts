@@ -19,7 +19,6 @@ import {
   writevSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
 import { partialDir } from '../data-root.js';
 import { isErrno } from '../errors.js';
 import { tryAcquire } from '../fs/lock.js';
@@ -47,6 +46,9 @@ export interface PartialBlob {
   /** Leaves what is kept for a later run. */
   close(): void;
 }
+
+/** Loaded with the first piece, because every program that opens a data root for writing comes by this file. */
+const crc32 = (piece: Buffer): number => process.getBuiltinModule('node:zlib').crc32(piece);
 
 const pathOf = (root: string, digest: Digest): string => join(partialDir(root), digest.replace(':', '-'));
 
