@@ -31,7 +31,7 @@ export async function serve(
   return registry;
 }
 
-/** Knows no credentials and no proxies unless `env` says so; waits for seconds only, not for half minutes. */
+/** Knows no credentials and no proxies unless `env` says so; waits for seconds only, not for half minutes, though long enough for a busy machine. */
 export function clientFor(
   t: TestContext,
   domain: string,
@@ -43,7 +43,14 @@ export function clientFor(
     env: { HOME: '/nonexistent' },
     configDir: '/nonexistent',
     ...options,
-    timeouts: { connectMs: 2000, responseMs: 1000, apiMs: 3000, stallMs: 500, stallBytes: 1000, ...options.timeouts },
+    timeouts: {
+      connectMs: 10_000,
+      responseMs: 5000,
+      apiMs: 15_000,
+      stallMs: 500,
+      stallBytes: 1000,
+      ...options.timeouts,
+    },
   });
   t.after(() => client.close());
   return client;
