@@ -11,6 +11,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno } from '../errors.js';
 import { syncDirectory, writeFileDurably } from '../fs/atomic-file.js';
+import { ensureDirectory } from '../fs/exact-mode.js';
 import { digestOf, hexOf, type ImageId, parseImageId } from '../oci/digest.js';
 import { type ImageDocument, parseImageDocument } from './image-document.js';
 
@@ -55,7 +56,9 @@ export function openImageDb(root: string): ImageDb {
       ?.toString('utf8')
       .trim();
   const setMetadata = (id: ImageId, name: string, value: string) => {
-    mkdirSync(metadataDir(id), { recursive: true, mode: 0o700 });
+    mkdirSync(metadataBase, { recursive: true, mode: 0o700 });
+    // Not by the recursive one: where it has something to make it hides why the kernel refused.
+    ensureDirectory(metadataDir(id), 0o700);
     writeFileDurably(join(metadataDir(id), name), value, 0o600);
   };
 

@@ -73,6 +73,8 @@ async function pullRounds(tools: readonly Tool[], rounds: number): Promise<Row[]
 
 async function runRounds(tools: readonly Tool[], rounds: number): Promise<Row[]> {
   const runners = await runnersOf(tools);
+  // The pulls of others have left gigabytes to be written.
+  execFileSync('sync');
   const rows = runners.map(({ name }) => ({ name, measurements: [] as Measurement[] }));
   for (let round = 0; round < rounds; round++)
     for (const [index, { run, daemons }] of runners.entries())
