@@ -14,18 +14,9 @@ import { startDockerRegistry } from '../support/real-registry.js';
 import { type Cleanup, openCleanup } from './cleanup.js';
 import { comparison, type Row } from './figures.js';
 import { journaledFolder } from './journaled-folder.js';
-import { madeImage } from './made-image.js';
 import { type Command, type Measurement, measure } from './measure.js';
+import { imageSizes, type PushedImage } from './push-image.js';
 import { openTools, prepareBundle, type Tool } from './tools.js';
-import { type BenchImage, usrImage, usrSizes } from './usr-image.js';
-
-const sizes: Record<string, { bytes: number; make(): Promise<BenchImage> }> = {
-  ...Object.fromEntries(
-    Object.entries(usrSizes).map(([name, size]) => [name, { bytes: size.bytes, make: () => usrImage(size) }]),
-  ),
-  files: { bytes: 500e6, make: () => madeImage(5, 20_000) },
-  layers: { bytes: 100e6, make: () => madeImage(99, 1) },
-};
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
@@ -37,18 +28,14 @@ async function bench(cleanup: Cleanup): Promise<void> {
       runs: { type: 'string', default: '10' },
     },
   });
-  const size = sizes[values.size];
-  if (size === undefined) throw new Error(`--size is one of ${Object.keys(sizes).join(', ')}`);
+  const size = imageSizes[values.size];
+  if (size === undefined) throw new Error(`--size is one of ${Object.keys(imageSizes).join(', ')}`);
   const folder = journaledFolder(cleanup, size.bytes * 14 + 2e9);
   process.env['TMPDIR'] = folder;
   describeMachine();
   const registry = await startDockerRegistry(cleanup);
-  const { image, files, bytes } = await size.make();
-  await registry.push('bench/image', '1', image);
-  const compressed = image.layers.reduce((sum, layer) => sum + layer.length, 0);
-  say(
-    `image: ${image.layers.length} layers, ${files} files, ${megabytes(bytes)} (${megabytes(compressed)} compressed)`,
-  );
+  const { layers, files, bytes, compressed } = pushImage([values.size, registry.host, 'bench/image', '1']);
+  say(`image: ${layers} layers, ${files} files, ${megabytes(bytes)} (${megabytes(compressed)} compressed)`);
   const tools = await openTools({ cleanup, folder, image: `${registry.host}/bench/image:1` }, say);
   say(`tools: ${tools.map(({ name, version }) => `${name} ${version}`).join(', ')}`);
   say(`\ncold pull, ${values.rounds} rounds, medians`);
@@ -57,6 +44,13 @@ async function bench(cleanup: Cleanup): Promise<void> {
   say(`\nrun --rm IMAGE true, ${values.runs} rounds, medians (skopeo+umoci: runc with the unpacked bundle)`);
   say(comparison(await runRounds(tools, Number(values.runs))));
   say(`load average at the end: ${loadavg()[0]?.toFixed(2)}`);
+}
+
+function pushImage(args: readonly string[]): PushedImage {
+  const program = join(import.meta.dirname, 'push-image.js');
+  return JSON.parse(
+    execFileSync(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8' }),
+  );
 }
 
 async function pullRounds(tools: readonly Tool[], rounds: number): Promise<Row[]> {

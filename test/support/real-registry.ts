@@ -42,13 +42,6 @@ export async function startDockerRegistry(t: Pick<TestContext, 'after'>): Promis
   mkdirSync(join(home, 'store'));
   const log = join(home, 'log');
   const host = await serveStore(t, home, (address) => `addr: "${address}"`);
-  const pushDocument: DockerRegistry['pushDocument'] = async (name, reference, { bytes, mediaType }) => {
-    await call(`http://${host}/v2/${name}/manifests/${reference}`, {
-      method: 'PUT',
-      body: new Uint8Array(bytes),
-      headers: { 'content-type': mediaType },
-    });
-  };
   return {
     host,
     store: join(home, 'store'),
@@ -58,6 +51,20 @@ export async function startDockerRegistry(t: Pick<TestContext, 'after'>): Promis
         const clients = clientAuthorities === undefined ? '' : `, clientcas: [${clientAuthorities}]`;
         return `addr: "${address}", tls: {certificate: ${certificate}, key: ${key}${clients}}`;
       }),
+    ...dockerRegistryAt(host),
+  };
+}
+
+/** What a client does to a registry that somebody else started. */
+export function dockerRegistryAt(host: string): Pick<DockerRegistry, 'push' | 'pushDocument' | 'manifest'> {
+  const pushDocument: DockerRegistry['pushDocument'] = async (name, reference, { bytes, mediaType }) => {
+    await call(`http://${host}/v2/${name}/manifests/${reference}`, {
+      method: 'PUT',
+      body: new Uint8Array(bytes),
+      headers: { 'content-type': mediaType },
+    });
+  };
+  return {
     pushDocument,
     async push(name, tag, image) {
       for (const blob of [image.config, ...image.layers]) await pushBlob(host, name, blob);
