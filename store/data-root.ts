@@ -16,6 +16,7 @@ import { isErrno, KnownError } from './errors.js';
 import { ensureDirectory } from './fs/exact-mode.js';
 import { type HeldLock, tryAcquire } from './fs/lock.js';
 
+const LAST_OF_TREE = 'tspull/containers';
 const tree: [path: string, mode: number][] = [
   ['image', 0o700],
   ['image/overlay2', 0o700],
@@ -39,7 +40,7 @@ const tree: [path: string, mode: number][] = [
   ['tspull/locks', 0o700],
   ['tspull/staging', 0o700],
   ['tspull/partial', 0o700],
-  ['tspull/containers', 0o700],
+  [LAST_OF_TREE, 0o700],
 ];
 
 export const privateDir = (root: string): string => join(root, 'tspull');
@@ -48,6 +49,11 @@ export const partialDir = (root: string): string => join(root, 'tspull', 'partia
 /** Index and manifest of an image byte for byte, one file a document, named by its digest's digits. */
 export const manifestsDir = (root: string, imageHex: string): string => join(root, 'tspull', 'manifests', imageHex);
 export const storeLockPath = (root: string): string => join(root, 'tspull', 'lock');
+
+/** Whether {@link makeDataRoot} has come to its end here once: its last directory is there. */
+export function isDataRoot(root: string): boolean {
+  return existsSync(join(root, LAST_OF_TREE));
+}
 
 /** Makes what is missing of the tree. A root in containerd mode must have been refused before. */
 export function makeDataRoot(root: string): void {

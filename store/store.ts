@@ -1,7 +1,14 @@
 /** Opening a data root, for reading or for writing. */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { guardAgainstDaemon, makeDataRoot, privateDir, refuseContainerdMode, storeLockPath } from './data-root.js';
+import {
+  guardAgainstDaemon,
+  isDataRoot,
+  makeDataRoot,
+  privateDir,
+  refuseContainerdMode,
+  storeLockPath,
+} from './data-root.js';
 import { KnownError } from './errors.js';
 import { acquire, type HeldLock } from './fs/lock.js';
 import { sweepImages } from './images/sweep-images.js';
@@ -42,12 +49,7 @@ export function openForReading(root: string): { root: string } {
  * @throws KnownError E_STORE_BUSY, E_STORE_MODE, E_PERMISSION, E_STORE_IO
  */
 export async function openForWriting(path: string, signal?: AbortSignal): Promise<Store> {
-  const root = resolve(path);
-  if (root.includes(':') || root.includes(','))
-    throw new KnownError(
-      'E_STORE',
-      `the data root ${JSON.stringify(root)} has a ":" or "," in its path, which overlayfs and Docker cannot mount`,
-    );
+  const root = checkPath(path);
   refuseContainerdMode(root);
   if (!existsSync(privateDir(root)) || !existsSync(resolve(root, 'volumes'))) makeDataRoot(root);
   const guard = guardAgainstDaemon(root);
@@ -65,6 +67,28 @@ export async function openForWriting(path: string, signal?: AbortSignal): Promis
     throw error;
   }
   return store;
+}
+
+/**
+ * Opens a root to run containers from. What killed writers left is none of a container's business and stays for the next
+ * writer, unless the root is new to us.
+ *
+ * @throws KnownError as {@link openForWriting}
+ */
+export async function openForRunning(path: string): Promise<Store> {
+  const root = checkPath(path);
+  if (!isDataRoot(root)) return await openForWriting(path);
+  return storeOf(root, guardAgainstDaemon(root), undefined);
+}
+
+function checkPath(path: string): string {
+  const root = resolve(path);
+  if (root.includes(':') || root.includes(','))
+    throw new KnownError(
+      'E_STORE',
+      `the data root ${JSON.stringify(root)} has a ":" or "," in its path, which overlayfs and Docker cannot mount`,
+    );
+  return root;
 }
 
 function storeOf(root: string, guard: HeldLock, signal: AbortSignal | undefined): Store {

@@ -1,6 +1,5 @@
 /** From flags to the options of the library. */
 import { readFileSync } from 'node:fs';
-import { isIP } from 'node:net';
 import { constants } from 'node:os';
 import { isErrno } from '../../store/errors.js';
 import { printable } from '../../store/printable.js';
@@ -125,13 +124,14 @@ function hostEntryFlag(text: string): string {
   const match = /^([^:=]+)[:=](.+)$/.exec(text);
   if (match === null) throw invalidArgument(text, '--add-host', `bad format for add-host: "${printable(text)}"`);
   const address = (match[2] ?? '').replace(/^\[(.*)\]$/, '$1');
-  if (isIP(address) === 0)
+  if (process.getBuiltinModule('node:net').isIP(address) === 0)
     throw invalidArgument(text, '--add-host', `invalid IP address in add-host: "${printable(address)}"`);
   return `${match[1]}:${address}`;
 }
 
 function addressFlag(text: string): string {
-  if (isIP(text) === 0) throw invalidArgument(text, '--dns', `${printable(text)} is not an ip address`);
+  if (process.getBuiltinModule('node:net').isIP(text) === 0)
+    throw invalidArgument(text, '--dns', `${printable(text)} is not an ip address`);
   return text;
 }
 

@@ -1,7 +1,7 @@
 /** `tsrun [OPTIONS] IMAGE [COMMAND] [ARG...]` */
 import { writeSync } from 'node:fs';
 import { KnownError } from '../../store/errors.js';
-import { defaultRoot, openForWriting } from '../../store/store.js';
+import { defaultRoot, openForRunning } from '../../store/store.js';
 import { run } from '../run/run.js';
 import { explainError } from './explain-error.js';
 import { type ParsedFlags, parseFlags } from './run-flag-parser.js';
@@ -43,7 +43,7 @@ async function main(args: readonly string[]): Promise<number> {
 async function runImage(name: string, command: readonly string[], flags: ParsedFlags): Promise<number> {
   const options = optionsFromFlags(flags, process.env);
   const pull = pullPolicy(flags.last('pull'));
-  using store = await openForWriting(flags.last('root') ?? defaultRoot());
+  using store = await openForRunning(flags.last('root') ?? defaultRoot());
   const { root } = store;
   const image = await imageToRun({ root, name, pull, platform: flags.last('platform'), quiet: flags.has('quiet') });
   const onWarning = (text: string): void => say(`WARNING: ${text}\n`);

@@ -1,6 +1,5 @@
 /** Lock files: an flock on a file of our own, released by the kernel when the holder dies. */
 import { closeSync, constants, fstatSync, openSync, statSync, unlinkSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { isErrno } from '../errors.js';
 import { type LockMode, tryLock } from '../linux/flock.js';
 
@@ -63,6 +62,8 @@ export async function acquire(path: string, mode: LockMode, options: AcquireOpti
     if (lock !== undefined) return lock;
     if (!waited) options.onWait?.();
     waited = true;
+    // Loaded when there is something to wait for.
+    const { setTimeout: sleep } = process.getBuiltinModule('node:timers/promises');
     await sleep(delayMs, undefined, options.signal ? { signal: options.signal } : {});
   }
 }

@@ -22,8 +22,9 @@ export function removeTree(path: string): void {
   try {
     const waiting: Buffer[] = [];
     let moved = 0;
-    const marker = freeMarker(readdirSync(path, { encoding: 'buffer' }));
+    let marker: string | undefined;
     const later = (dir: number, name: Buffer): void => {
+      marker ??= freeMarker(namesIn(top));
       const parked = cstring(`${marker}${moved++}`);
       renameAt(dir, name, top, parked);
       waiting.push(parked);
@@ -53,20 +54,14 @@ function freeMarker(names: readonly Buffer[]): string {
 }
 
 function empty(dir: number, later: (dir: number, name: Buffer) => void): void {
-  for (const entry of readdirSync(`/proc/self/fd/${dir}`, { encoding: 'buffer' })) {
-    const name = cstring(entry);
-    if (!removeEntry(dir, name)) later(dir, name);
+  for (const entry of readdirSync(`/proc/self/fd/${dir}`, { encoding: 'buffer', withFileTypes: true })) {
+    const name = cstring(entry.name);
+    if (!entry.isDirectory()) unlinkAt(dir, name);
+    else if (!removeIfEmpty(dir, name)) later(dir, name);
   }
 }
 
-/** False for a directory that is not empty. */
-function removeEntry(dir: number, name: Buffer): boolean {
-  try {
-    unlinkAt(dir, name);
-    return true;
-  } catch (error) {
-    if (!isErrno(error, 'EISDIR')) throw error;
-  }
+function removeIfEmpty(dir: number, name: Buffer): boolean {
   try {
     unlinkAt(dir, name, AT_REMOVEDIR);
     return true;
@@ -74,4 +69,8 @@ function removeEntry(dir: number, name: Buffer): boolean {
     if (isErrno(error, 'ENOTEMPTY', 'EEXIST')) return false;
     throw error;
   }
+}
+
+function namesIn(dir: number): Buffer[] {
+  return readdirSync(`/proc/self/fd/${dir}`, { encoding: 'buffer' });
 }

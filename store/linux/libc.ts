@@ -81,6 +81,28 @@ export function bind(prototype: string): NativeFunction {
 }
 
 /**
+ * Binds a function that Node's own executable exports. Returns undefined in its place where nothing native has been loaded
+ * yet, or where there is no such function.
+ */
+export function bindOfNode(prototype: string): (...args: NativeArgument[]) => unknown {
+  let bound: ((...args: NativeArgument[]) => unknown) | 'absent' | undefined;
+  return (...args) => {
+    if (koffiModule === undefined) return undefined;
+    bound ??= findInNode(koffiModule, prototype);
+    return bound === 'absent' ? undefined : bound(...args);
+  };
+}
+
+function findInNode(module: Koffi, prototype: string): ((...args: NativeArgument[]) => unknown) | 'absent' {
+  try {
+    return module.load(null).func(prototype) as unknown as (...args: NativeArgument[]) => unknown;
+  } catch (error) {
+    if (error instanceof Error && /cannot find function/i.test(error.message)) return 'absent';
+    throw error;
+  }
+}
+
+/**
  * The same, called on a thread of the pool so that the event loop goes on. errno is not known afterwards. Never for calls
  * whose effect belongs to the calling thread.
  */

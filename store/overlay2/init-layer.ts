@@ -2,31 +2,44 @@
  * What a container needs in its root and an image may lack, as dockerd writes it into a layer of its own between the
  * image and the container's writable layer: mount points, files to mount on, /etc/mtab.
  */
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, openSync, rmdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno } from '../errors.js';
-import { findInRoot } from '../fs/inside-root.js';
-import { removeTree } from '../fs/remove-tree.js';
 import { O_PATH } from '../linux/flags.js';
 import { chmodAt, mkdirAt, mknodAt, openAt2, symlinkAt, unlinkAt } from '../linux/inode.js';
 import { cstring } from '../linux/libc.js';
 import { mountOverlay } from '../linux/overlay.js';
 import { layerDirs, overlayHome, readLower } from './layer-dir.js';
 
-type Kind = 'directory' | 'file' | { link: string };
+type Kind = 'file' | { link: string } | { directory: readonly Entry[] };
+type Entry = readonly [name: string, kind: Kind];
 
-/** In dockerd's order. Files are empty with mode 0755, directories have 0755. */
-const content: readonly (readonly [path: string, kind: Kind])[] = [
-  ['/dev/pts', 'directory'],
-  ['/dev/shm', 'directory'],
-  ['/proc', 'directory'],
-  ['/sys', 'directory'],
-  ['/.dockerenv', 'file'],
-  ['/etc/resolv.conf', 'file'],
-  ['/etc/hosts', 'file'],
-  ['/etc/hostname', 'file'],
-  ['/dev/console', 'file'],
-  ['/etc/mtab', { link: '/proc/mounts' }],
+/** Files are empty with mode 0755, directories have 0755. */
+const content: readonly Entry[] = [
+  [
+    'dev',
+    {
+      directory: [
+        ['pts', { directory: [] }],
+        ['shm', { directory: [] }],
+        ['console', 'file'],
+      ],
+    },
+  ],
+  ['proc', { directory: [] }],
+  ['sys', { directory: [] }],
+  ['.dockerenv', 'file'],
+  [
+    'etc',
+    {
+      directory: [
+        ['resolv.conf', 'file'],
+        ['hosts', 'file'],
+        ['hostname', 'file'],
+        ['mtab', { link: '/proc/mounts' }],
+      ],
+    },
+  ],
 ];
 
 /**
@@ -46,66 +59,52 @@ export function fillInitLayer(root: string, cacheId: string): void {
           volatile: true,
         });
   try {
-    for (const [path, kind] of content) place(tree, path, kind);
+    fill(tree, content);
   } finally {
     closeSync(tree);
   }
-  // The mark of a volatile mount would keep the layer from being mounted again.
-  removeTree(join(layerDirs(root, cacheId).work, 'work', 'incompat'));
+  if (lower.length > 0) forgetVolatile(layerDirs(root, cacheId).work);
 }
 
-function place(tree: number, path: string, kind: Kind): void {
-  const names = path.slice(1).split('/');
-  const last = names.pop() ?? '';
-  let folder = openAt2(tree, cstring('.'), O_PATH | constants.O_DIRECTORY);
-  try {
-    for (const name of names) {
-      const parent = folder;
-      folder = enter(parent, name);
-      closeSync(parent);
+/** The mark that a volatile mount leaves would keep the layer from being mounted again (overlayfs.rst, "Volatile mount"). */
+function forgetVolatile(work: string): void {
+  const mark = join(work, 'work', 'incompat', 'volatile');
+  unlinkSync(join(mark, 'dirty'));
+  rmdirSync(mark);
+  rmdirSync(join(mark, '..'));
+}
+
+function fill(folder: number, entries: readonly Entry[]): void {
+  for (const [text, kind] of entries) {
+    const name = cstring(text);
+    if (!hasDirectory(folder, name)) make(folder, name, kind);
+    if (typeof kind === 'string' || 'link' in kind || kind.directory.length === 0) continue;
+    const inner = openAt2(folder, name, O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+    try {
+      fill(inner, kind.directory);
+    } finally {
+      closeSync(inner);
     }
-    placeIn(folder, last, kind);
-  } finally {
-    closeSync(folder);
   }
 }
 
-/** Opens a real directory, made where there is none. */
-function enter(parent: number, name: string): number {
-  clear(parent, name);
-  if (!exists(parent, name)) makeDirectory(parent, name);
-  return openAt2(parent, cstring(name), O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW);
-}
-
-function placeIn(folder: number, name: string, kind: Kind): void {
-  clear(folder, name);
-  if (exists(folder, name)) return;
-  if (kind === 'directory') makeDirectory(folder, name);
-  else if (kind === 'file') makeFile(folder, name);
-  else symlinkAt(cstring(kind.link), folder, cstring(name));
-}
-
-/** Removes what is no directory. */
-function clear(folder: number, name: string): void {
+/** Removes what is there, unless it is a directory. */
+function hasDirectory(folder: number, name: Buffer): boolean {
   try {
-    unlinkAt(folder, cstring(name));
+    unlinkAt(folder, name);
+    return false;
   } catch (error) {
     if (!isErrno(error, 'ENOENT', 'EISDIR')) throw error;
+    return isErrno(error, 'EISDIR');
   }
 }
 
-function exists(folder: number, name: string): boolean {
-  const fd = findInRoot(folder, name, constants.O_NOFOLLOW);
-  if (fd !== undefined) closeSync(fd);
-  return fd !== undefined;
-}
-
-function makeDirectory(folder: number, name: string): void {
-  mkdirAt(folder, cstring(name), 0o755);
-  chmodAt(folder, cstring(name), 0o755);
-}
-
-function makeFile(folder: number, name: string): void {
-  mknodAt(folder, cstring(name), constants.S_IFREG | 0o755);
-  chmodAt(folder, cstring(name), 0o755);
+function make(folder: number, name: Buffer, kind: Kind): void {
+  if (typeof kind === 'object' && 'link' in kind) {
+    symlinkAt(cstring(kind.link), folder, name);
+    return;
+  }
+  if (kind === 'file') mknodAt(folder, name, constants.S_IFREG | 0o755);
+  else mkdirAt(folder, name, 0o755);
+  chmodAt(folder, name, 0o755);
 }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type CgroupWish, type ContainerCgroup, PARENT, requireControllers } from './container-cgroup.js';
 import type { DeviceRule } from './device-rules.js';
@@ -21,7 +21,8 @@ export function prepareV1(wish: CgroupWish, mounts: ReadonlyMap<string, string>)
   const memory = mounts.get('memory');
   const swapAccounting = memory !== undefined && existsSync(join(folderOf(memory), 'memory.memsw.limit_in_bytes'));
   const warnings = writeLimits(wish.limits, set, swapAccounting);
-  if (wish.devices !== undefined) for (const [file, rule] of deviceLines(wish.devices)) set('devices', file, rule);
+  const devices = mounts.get('devices');
+  if (wish.devices !== undefined && devices !== undefined) restrictDevices(folderOf(devices), wish.devices);
   return {
     folders,
     tasks: folders.map((folder) => join(folder, 'tasks')),
@@ -69,12 +70,16 @@ function writeLimits(limits: Limits, set: Setter, swapAccounting: boolean): stri
   return warnings;
 }
 
-function deviceLines(rules: readonly DeviceRule[]): [file: string, rule: string][] {
-  const allowed = rules.map(({ type, major, minor, access }): [string, string] => [
-    'devices.allow',
-    `${type} ${major ?? '*'}:${minor ?? '*'} ${access}`,
-  ]);
-  return [['devices.deny', 'a'], ...allowed];
+function restrictDevices(folder: string, rules: readonly DeviceRule[]): void {
+  write(join(folder, 'devices.deny'), 'a');
+  // The kernel takes one rule with each write.
+  const fd = openSync(join(folder, 'devices.allow'), 'r+');
+  try {
+    for (const { type, major, minor, access } of rules)
+      writeSync(fd, `${type} ${major ?? '*'}:${minor ?? '*'} ${access}`);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** As dockerd shows them: one mount a hierarchy, named as on the host, and a link for every other controller of it. */

@@ -28,6 +28,8 @@ export interface SupervisorPlan {
 export function addSupervisor(program: Program, plan: SupervisorPlan): void {
   // Without a report pipe somebody else started this file, say an image whose entrypoint is `#!/proc/self/exe`.
   program.call('fcntl', [REPORT, c.F_GETFD]);
+  // The caller's directory could not be unmounted as long as the container runs.
+  program.call('chdir', ['/']);
   program.call('prctl', [c.PR_SET_DUMPABLE, 0]);
   program.call('close_range', [plan.firstStray, c.LAST_DESCRIPTOR, 0], 'inherited descriptors');
   addDeathSignal(program);

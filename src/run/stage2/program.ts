@@ -150,31 +150,37 @@ export class Program {
   image(report: number): Buffer {
     const count = this.#operations.length;
     if (count > this.#capacity) throw new RangeError(`a program of ${count} operations does not fit`);
-    // Strings among the arguments are laid out first, because that moves the end.
-    const resolved = this.#operations.map((operation) => operation.args.map((arg) => this.#resolve(arg)));
-    const image = Buffer.alloc(this.#base - DATA_ADDRESS + this.#used);
-    image.writeBigUInt64LE(BigInt(report), 0);
-    image.writeBigUInt64LE(BigInt(count), 8);
+    const words = new Int32Array((this.#base - DATA_ADDRESS) / 4);
+    writeWord(words, 0, report);
+    writeWord(words, 8, count);
     for (const [index, operation] of this.#operations.entries()) {
       const at = HEADER_SIZE + OPERATION_SIZE * index;
-      image.writeBigInt64LE(BigInt(operation.number), at);
-      for (const [position, value] of (resolved[index] ?? []).entries())
-        image.writeBigInt64LE(value, at + 8 + 8 * position);
-      image.writeBigUInt64LE(controlWord(operation, index), at + 56);
+      writeWord(words, at, operation.number);
+      for (const [position, arg] of operation.args.entries())
+        writeWord(words, at + 8 + 8 * position, this.#resolve(arg));
+      const { flags, distance, target } = controlOf(operation, index);
+      words[(at + 56) / 4] = (distance << 16) | flags;
+      words[(at + 60) / 4] = target;
     }
-    image.set(this.#operands.subarray(0, this.#used), this.#base - DATA_ADDRESS);
-    return image;
+    // Strings among the arguments have been laid out by now.
+    return Buffer.concat([Buffer.from(words.buffer), this.#operands.subarray(0, this.#used)]);
   }
 
-  #resolve(argument: Argument): bigint {
-    if (typeof argument === 'string') return BigInt(this.text(argument));
-    if (typeof argument === 'object') return BigInt(argument.address);
-    return BigInt.asIntN(64, BigInt(argument));
+  #resolve(argument: Argument): number | bigint {
+    if (typeof argument === 'string') return this.text(argument);
+    return typeof argument === 'object' ? argument.address : argument;
   }
 }
 
-/** The last word of an operation, whose bits x86-64.S lists. */
-function controlWord({ args, options }: Operation, index: number): bigint {
+/** Stores 64 bits at a multiple of 8 bytes. Halves are stored, because BigInts cost the start of a container milliseconds. */
+function writeWord(words: Int32Array, at: number, value: number | bigint): void {
+  const isBig = typeof value === 'bigint';
+  words[at / 4] = isBig ? Number(BigInt.asIntN(32, value)) : value | 0;
+  words[at / 4 + 1] = isBig ? Number(BigInt.asIntN(32, value >> 32n)) : Math.floor(value / 2 ** 32);
+}
+
+/** The parts of the last word of an operation, whose bits x86-64.S lists. */
+function controlOf({ args, options }: Operation, index: number): { flags: number; distance: number; target: number } {
   let flags = options.ignore ? 1 : 0;
   let distance = 0;
   const jumps = [options.onError, options.onZero, options.onPositive];
@@ -188,5 +194,5 @@ function controlWord({ args, options }: Operation, index: number): bigint {
   }
   for (const [position, argument] of args.entries()) if (typeof argument === 'object') flags |= 16 << position;
   const target = options.save === undefined ? 0 : options.save.address - DATA_ADDRESS;
-  return (BigInt(target) << 32n) | (BigInt.asUintN(16, BigInt(distance)) << 16n) | BigInt(flags);
+  return { flags, distance, target };
 }

@@ -1,6 +1,5 @@
 /** Starts a container whose layers and cgroups exist, and waits for its end. */
 import { closeSync, existsSync } from 'node:fs';
-import { constants } from 'node:os';
 import { KnownError } from '../../../store/errors.js';
 import { changeMount, cloneMount } from '../../../store/linux/mount.js';
 import { MOUNT_ATTR_RDONLY } from '../../../store/linux/mount-flags.js';
@@ -16,6 +15,7 @@ import type { Identity } from '../spec/user.js';
 import type { Architecture } from '../stage2/code.js';
 import type { TerminalStreams } from '../tty/terminal-streams.js';
 import { descriptors } from './descriptors.js';
+import { endOfChild } from './end-of-child.js';
 import { explainFailure } from './explain-failure.js';
 import { forwardSignals } from './forward-signals.js';
 import { lastCapability } from './last-capability.js';
@@ -55,11 +55,11 @@ export async function launch(request: LaunchRequest): Promise<number> {
   streams.started();
   const stopForwarding = forwardSignals(stage2.pid, spec.tty);
   try {
-    const status = await exitOf(stage2);
+    const end = await endOfChild(stage2.supervisor);
     const failure = stage2.failure();
     if (failure !== undefined) throw explainFailure(program, failure);
     await streams.finished();
-    return status;
+    return 'code' in end ? end.code : 128 + end.signal;
   } finally {
     stopForwarding();
     stage2.close();
@@ -140,11 +140,4 @@ function ownFiles(files: ContainerFiles, { mounts, readonly }: ContainerSpec): M
   return own
     .filter(([target]) => !mounts.some((mount) => mount.target === target))
     .map(([target, source]) => ({ type: 'bind', source, target, readonly }));
-}
-
-function exitOf({ child }: Stage2Process): Promise<number> {
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('exit', (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
-  });
 }

@@ -1,8 +1,8 @@
 /** Runs a stage-2 program: from a sealed file in memory, or from a private file where the kernel forbids that. */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, constants, readSync, rmSync, writeFileSync } from 'node:fs';
 import { isErrno } from '../../../store/errors.js';
 import { makePipe, sealedExecutable } from '../../../store/linux/anonymous-file.js';
+import { spawnInSession } from '../../../store/linux/spawn.js';
 import { PROCESS_REPORT } from '../program/container-program.js';
 import { REPORT } from '../program/supervisor.js';
 import { executable } from '../stage2/elf.js';
@@ -15,7 +15,8 @@ export interface Failure {
 }
 
 export interface Stage2Process {
-  child: ChildProcess;
+  /** The supervisor, a child of this process that somebody has to wait for. */
+  supervisor: number;
   /** The container's first process as this process sees it; undefined until it reported, or after its end. */
   pid(): number | undefined;
   /** What the report pipe holds once the process ended. */
@@ -26,7 +27,7 @@ export interface Stage2Process {
 export interface Stage2Request {
   program: Program;
   /** What becomes 0, 1 and 2. */
-  stdio: readonly (number | 'ignore')[];
+  stdio: readonly number[];
   /** What becomes 3 and so on; the first place is for the report pipe and is filled in here. */
   inherited: (report: number) => readonly number[];
   /** Where the executable goes if it cannot live in memory; a directory of root. */
@@ -37,16 +38,11 @@ export function startStage2({ program, stdio, inherited, folder }: Stage2Request
   const report = makePipe(constants.O_NONBLOCK);
   const file = placeExecutable(executable(program.architecture, program.image(REPORT)), folder);
   try {
-    // A session of its own: signals of the caller's terminal are for the caller, who hands them on to the container.
-    const child = spawn(file.path, [], {
-      stdio: [...stdio, ...inherited(report.write)],
-      env: {},
-      cwd: '/',
-      detached: true,
-      // With --init the container sees this name as its first process.
-      argv0: 'tsrun-init',
-    });
-    return { child, ...reader(report.read) };
+    const descriptors = [...stdio, ...inherited(report.write)];
+    // A session of its own: signals of the caller's terminal are for the caller, who hands them on to the container. With
+    // --init the container sees this name as its first process.
+    const supervisor = spawnInSession({ path: file.path, argv: ['tsrun-init'], descriptors });
+    return { supervisor, ...reader(report.read) };
   } catch (error) {
     closeSync(report.read);
     throw error;
@@ -67,7 +63,7 @@ function placeExecutable(content: Buffer, folder: string): { path: string; relea
 const PROCESS_SIZE = 24;
 const FAILURE_SIZE = 16;
 
-function reader(fd: number): Omit<Stage2Process, 'child'> {
+function reader(fd: number): Omit<Stage2Process, 'supervisor'> {
   let seen = Buffer.alloc(0);
   let open = true;
   const drain = (): void => {

@@ -5,13 +5,13 @@
  * kept from it and copied through a pipe: a terminal would take input stuffed by TIOCSTI, and an open file can be opened
  * again with any access by way of /proc/self/fd, even one that was only readable.
  */
-import { closeSync, fstatSync } from 'node:fs';
-import { Socket } from 'node:net';
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import type { Socket, SocketConstructorOpts } from 'node:net';
 import { isErrno } from '../../../store/errors.js';
 import { makePipe } from '../../../store/linux/anonymous-file.js';
 
 export interface StandardStreams {
-  stdio: (number | 'ignore')[];
+  stdio: number[];
   /** Call once the process has its descriptors: closes ours and starts copying. */
   started(): void;
   /** Settles when everything that the container wrote was passed on. */
@@ -23,13 +23,14 @@ const NULL_DEVICE = 0x103;
 
 export function standardStreams(interactive: boolean): StandardStreams {
   const input = interactive && !isHandedOver(0) ? makePipe() : undefined;
+  const nothing = interactive ? undefined : openSync('/dev/null', 'r+');
   const outputs = [1, 2].map((fd) => (isHandedOver(fd) ? undefined : makePipe()));
   const [out, err] = outputs;
   let copies: Promise<void>[] = [];
   return {
-    stdio: [interactive ? (input?.read ?? 0) : 'ignore', out?.write ?? 1, err?.write ?? 2],
+    stdio: [nothing ?? input?.read ?? 0, out?.write ?? 1, err?.write ?? 2],
     started() {
-      for (const fd of [input?.read, out?.write, err?.write]) if (fd !== undefined) closeSync(fd);
+      for (const fd of [nothing, input?.read, out?.write, err?.write]) if (fd !== undefined) closeSync(fd);
       if (input) copyInput(input.write);
       copies = [
         ...(out ? [copyOutput(out.read, process.stdout)] : []),
@@ -54,8 +55,14 @@ function isHandedOver(fd: number): boolean {
   }
 }
 
+/** Loaded when it is needed: most containers get the caller's pipes themselves. */
+function openSocket(options: SocketConstructorOpts): Socket {
+  const { Socket } = process.getBuiltinModule('node:net');
+  return new Socket(options);
+}
+
 function copyInput(fd: number): void {
-  const pipe = new Socket({ fd, readable: false, writable: true });
+  const pipe = openSocket({ fd, readable: false, writable: true });
   // The container may end, or close its input, before ours ends.
   pipe.on('error', () => process.stdin.unpipe(pipe).pause());
   process.stdin.on('error', () => pipe.end());
@@ -64,7 +71,7 @@ function copyInput(fd: number): void {
 
 function copyOutput(fd: number, target: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => {
-    const pipe = new Socket({ fd, readable: true, writable: false });
+    const pipe = openSocket({ fd, readable: true, writable: false });
     // When nobody reads ours any more, the container's next write fails as it would without us.
     target.on('error', () => pipe.destroy());
     pipe.on('error', () => resolve());
