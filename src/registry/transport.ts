@@ -1,6 +1,7 @@
 /** The connections of one thread to registries: an agent for each origin, with that origin's certificates and proxy. */
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
+import { Socket } from 'node:net';
 import { proxyFor } from './proxy.js';
 import { ForwardingAgent, TunnellingAgent } from './proxy-agents.js';
 import type { TransportSettings } from './settings.js';
@@ -23,6 +24,9 @@ export interface Transport {
   close(): void;
 }
 
+/** Idle connections are ended after this time: a registry may allow few, and another thread or pull may need one. */
+const IDLE_MS = 500;
+
 const agentOptions = { keepAlive: true, scheduling: 'lifo' } as const;
 
 export function openTransport(settings: TransportSettings): Transport {
@@ -31,7 +35,7 @@ export function openTransport(settings: TransportSettings): Transport {
   const proved = new Set<string>();
   let exported: TransportSettings | undefined;
   const open = (url: URL, trust: Trust | undefined): Agent => {
-    const agent = createAgent(url, settings, trust);
+    const agent = endingIdle(createAgent(url, settings, trust));
     agents.add(agent);
     origins.set(url.origin, { agent, trust });
     return agent;
@@ -61,6 +65,23 @@ export function openTransport(settings: TransportSettings): Transport {
       origins.clear();
     },
   };
+}
+
+function endingIdle(agent: Agent): Agent {
+  const keep = agent.keepSocketAlive.bind(agent);
+  const reuse = agent.reuseSocket.bind(agent);
+  agent.keepSocketAlive = (socket) => {
+    // What is false tells Node not to keep it, for which its types have no word.
+    const kept: unknown = keep(socket);
+    // The agent destroys a free socket that times out.
+    if (kept !== false && socket instanceof Socket) socket.setTimeout(IDLE_MS);
+    return kept as undefined;
+  };
+  agent.reuseSocket = (socket, request) => {
+    if (socket instanceof Socket) socket.setTimeout(0);
+    reuse(socket, request);
+  };
+  return agent;
 }
 
 function createAgent(url: URL, settings: TransportSettings, trust: Trust | undefined): Agent {

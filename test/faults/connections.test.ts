@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import { connect, createServer as createTcpServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { answerFrom } from '../../fixtures/registry/answers.js';
 import { addImage, emptyContents } from '../../fixtures/registry/contents.js';
 import { cutAfter, on } from '../../fixtures/registry/faults.js';
@@ -60,6 +61,37 @@ describe('kept-alive connections', { concurrency: true }, () => {
     assert.equal(await client.headManifest('1'), image.manifest.digest);
     const asked = heads.filter((head) => head.includes('/v2/')).length;
     assert.ok(asked >= 62 && asked <= 64, `${asked} requests`);
+  });
+
+  test('are ended when nothing is asked for a while, and serve the next request otherwise', async (t) => {
+    const image = opaqueImage();
+    const answer = answerFrom(contentsWith(image));
+    let connections = 0;
+    let open = 0;
+    const server = createServer(async ({ method = '', url }, response) => {
+      const question = { method, url: new URL(url ?? '', 'http://registry'), headers: {}, body: '' };
+      const { status, headers, body } = await answer(question);
+      // Longer than an idle connection is kept.
+      setTimeout(() => {
+        response.writeHead(status, { ...headers, 'content-length': body.length });
+        response.end(method === 'HEAD' ? undefined : body);
+      }, 800);
+    });
+    server.keepAliveTimeout = 60_000;
+    server.on('connection', (socket) => {
+      connections++;
+      open++;
+      socket.on('close', () => open--);
+    });
+    const port = await listen(server, '127.0.0.1');
+    t.after(() => server.close());
+    const client = clientFor(t, `127.0.0.1:${port}`);
+    await client.getManifest('1');
+    const first = connections;
+    for (let i = 0; i < 3; i++) await client.getManifest('1');
+    assert.equal(connections, first, 'kept for the next request');
+    for (let waited = 0; open > 0 && waited < 10_000; waited += 100) await delay(100);
+    assert.equal(open, 0);
   });
 
   test('that a server limits to one request each', { skip }, async (t) => {
