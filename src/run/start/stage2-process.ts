@@ -4,7 +4,7 @@ import { closeSync, constants, readSync, rmSync, writeFileSync } from 'node:fs';
 import { isErrno } from '../../../store/errors.js';
 import { makePipe, sealedExecutable } from '../../../store/linux/anonymous-file.js';
 import { PROCESS_REPORT } from '../program/container-program.js';
-import { REPORT } from '../program/supervisor.js';
+import { END_REPORT, END_REPORT_SIZE, REPORT } from '../program/supervisor.js';
 import { executable } from '../stage2/elf.js';
 import type { Program } from '../stage2/program.js';
 
@@ -20,7 +20,18 @@ export interface Stage2Process {
   pid(): number | undefined;
   /** What the report pipe holds once the process ended. */
   failure(): Failure | undefined;
+  /** How it ended, where the program was asked to tell. */
+  end(): ProcessEnd | undefined;
   close(): void;
+}
+
+export interface ProcessEnd {
+  /** What killed the first process of the container. */
+  signal: number | undefined;
+  /** Of all processes that were waited for, microseconds. */
+  cpuUs: number;
+  /** The largest resident size of one of them, bytes. */
+  maxRss: number;
 }
 
 export interface Stage2Request {
@@ -91,12 +102,27 @@ function reader(fd: number): Omit<Stage2Process, 'child'> {
     failure() {
       drain();
       const rest = seen.toString('latin1').startsWith(PROCESS_REPORT) ? seen.subarray(PROCESS_SIZE) : seen;
-      if (rest.length < FAILURE_SIZE) return undefined;
+      if (rest.length < FAILURE_SIZE || rest.toString('latin1').startsWith(END_REPORT)) return undefined;
       return { operation: Number(rest.readBigInt64LE(0)), errno: -Number(rest.readBigInt64LE(8)) };
+    },
+    end() {
+      const last = seen.subarray(-END_REPORT_SIZE);
+      return last.toString('latin1').startsWith(END_REPORT) ? readEnd(last.subarray(END_REPORT.length)) : undefined;
     },
     close() {
       if (open) closeSync(fd);
       open = false;
     },
+  };
+}
+
+/** The status and struct rusage (getrusage(2)): two times as seconds and microseconds, then the size in KiB. */
+function readEnd(report: Buffer): ProcessEnd {
+  const signal = report.readInt32LE(0) & 0x7f;
+  const number = (at: number): number => Number(report.readBigInt64LE(at));
+  return {
+    signal: signal === 0 ? undefined : signal,
+    cpuUs: (number(8) + number(24)) * 1_000_000 + number(16) + number(32),
+    maxRss: number(40) * 1024,
   };
 }

@@ -54,7 +54,8 @@ function isHandedOver(fd: number): boolean {
   }
 }
 
-function copyInput(fd: number): void {
+/** Hands what this process reads to the container. */
+export function copyInput(fd: number): void {
   const pipe = new Socket({ fd, readable: false, writable: true });
   // The container may end, or close its input, before ours ends.
   pipe.on('error', () => process.stdin.unpipe(pipe).pause());
