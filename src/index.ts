@@ -8,8 +8,11 @@
 export { type ErrorCode, errorCodes, KnownError } from '../store/errors.js';
 export { images, type RootOption } from './library/images.js';
 export { type RunByNameOptions, run } from './library/run.js';
+export { type SandboxOptions, type SandboxResult, sandbox } from './library/sandbox.js';
 export { type Explanation, explain } from './pull/explain.js';
 export { type PulledImage, type PullOptions, pull, pullAll } from './pull/pull.js';
 export type { LayerStatus, OnPullEvent, PullEvent } from './pull/pull-event.js';
 export type { RunResult } from './run/run.js';
 export type { BindMount, DeviceRequest, MountRequest, RunOptions, TmpfsMount, Ulimit } from './run/run-options.js';
+export type { FileChange } from './run/sandbox/changes.js';
+export type { EndReason } from './run/sandbox/measured-run.js';

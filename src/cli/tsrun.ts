@@ -37,19 +37,35 @@ async function main(args: readonly string[]): Promise<number> {
     say('the input device is not a TTY\n');
     return 1;
   }
-  return await runImage(name, command, flags);
+  try {
+    return await runImage(name, command, flags);
+  } catch (error) {
+    if (!flags.has('json')) throw error;
+    const { failureJson } = await import('./run-measured.js');
+    const text = failureJson(error);
+    if (text === undefined) throw error;
+    process.stdout.write(`${text}\n`);
+    return statusOf(error);
+  }
 }
 
 async function runImage(name: string, command: readonly string[], flags: ParsedFlags): Promise<number> {
-  const options = optionsFromFlags(flags, process.env);
+  const measured = isMeasured(flags) ? await import('./run-measured.js') : undefined;
+  const given = optionsFromFlags(flags, process.env);
+  const options = measured?.optionsUnder(flags, given) ?? given;
   const pull = pullPolicy(flags.last('pull'));
   using store = await openForRunning(flags.last('root') ?? defaultRoot());
   const { root } = store;
   const image = await imageToRun({ root, name, pull, platform: flags.last('platform'), quiet: flags.has('quiet') });
   const onWarning = (text: string): void => say(`WARNING: ${text}\n`);
-  const { exitCode } = await run({ root, image, command, options, onWarning });
+  const request = { root, image, command, options, onWarning };
+  if (measured !== undefined) return await measured.runMeasured(flags, request, say);
+  const { exitCode } = await run(request);
   return exitCode;
 }
+
+const isMeasured = (flags: ParsedFlags): boolean =>
+  flags.has('sandbox') || flags.has('json') || ['timeout', 'output-limit'].some((name) => flags.last(name));
 
 /** Written at once: the stream may be the container's as well, and must not be made non-blocking. */
 function say(text: string): void {
@@ -60,6 +76,10 @@ function explain(error: unknown): number {
   const advice =
     error instanceof KnownError && error.code === 'E_USAGE' ? "\n\nRun 'tsrun --help' for more information" : '';
   say(`${explainError('tsrun', error)}${advice}\n`);
+  return statusOf(error);
+}
+
+function statusOf(error: unknown): number {
   return error instanceof KnownError ? (error.exitCode ?? FAILED) : FAILED;
 }
 

@@ -7,15 +7,18 @@ import { findImage, readImageIndex } from '../images/find.js';
 import { type PullOptions, pull } from '../pull/pull.js';
 import { type RunResult, run as runContainer } from '../run/run.js';
 import { readRunImage } from '../run/run-image.js';
-import type { RunOptions } from '../run/run-options.js';
+import type { RunImage, RunOptions } from '../run/run-options.js';
 
-export interface RunByNameOptions extends RunOptions {
+export interface ImageSource {
   /** The data root; default `TSPULL_ROOT`, else /var/lib/tspull. */
   root?: string;
   /** When to ask the registry; default `missing`. */
   pull?: 'always' | 'missing' | 'never';
   /** For the pull. */
   pullOptions?: Omit<PullOptions, 'root'>;
+}
+
+export interface RunByNameOptions extends RunOptions, ImageSource {
   onWarning?: (text: string) => void;
 }
 
@@ -31,9 +34,16 @@ export async function run(
   command: readonly string[] = [],
   options: RunByNameOptions = {},
 ): Promise<RunResult> {
-  const { root: path = defaultRoot(), pull: policy = 'missing', pullOptions = {}, onWarning, ...runOptions } = options;
+  const { root: path = defaultRoot(), pull: policy, pullOptions, onWarning, ...runOptions } = options;
   using store = await openForWriting(path);
   const { root } = store;
+  const found = await imageFrom(root, image, { ...(policy && { pull: policy }), ...(pullOptions && { pullOptions }) });
+  return runContainer({ root, image: found, command, options: runOptions, ...(onWarning && { onWarning }) });
+}
+
+/** @param root of a store that is open for writing */
+export async function imageFrom(root: string, image: string, source: Omit<ImageSource, 'root'>): Promise<RunImage> {
+  const { pull: policy = 'missing', pullOptions = {} } = source;
   const local = policy === 'always' ? undefined : findLocal(root, image);
   if (local === undefined && policy === 'never')
     throw new KnownError('E_NO_IMAGE', `No such image: ${printable(image)}`, { exitCode: 125 });
@@ -41,7 +51,7 @@ export async function run(
   const found = readRunImage(root, id, image);
   if (found === undefined)
     throw new KnownError('E_STORE', `the image ${printable(image)} vanished before it could run`);
-  return runContainer({ root, image: found, command, options: runOptions, ...(onWarning && { onWarning }) });
+  return found;
 }
 
 function findLocal(root: string, name: string): ImageRecord | undefined {

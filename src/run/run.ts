@@ -19,6 +19,7 @@ import { removeContainer } from '../containers/remove-container.js';
 import { sweepDeadContainers } from '../containers/sweep.js';
 import { type ContainerCgroup, prepareCgroup } from './cgroup/container-cgroup.js';
 import { wasOutOfMemory } from './cgroup/memory-events.js';
+import type { RunHooks } from './run-hooks.js';
 import type { RunImage, RunOptions } from './run-options.js';
 import { type ContainerSpec, containerSpec } from './spec/container-spec.js';
 import { hostFacts } from './spec/host-facts.js';
@@ -33,6 +34,7 @@ export interface RunRequest {
   options: RunOptions;
   /** Told before the start, because afterwards the streams may be the container's. */
   onWarning?: (text: string) => void;
+  hooks?: RunHooks;
 }
 
 export interface RunResult {
@@ -106,7 +108,9 @@ async function runRecorded(request: RunRequest, spec: ContainerSpec, record: Con
     // Nothing of a container that is thrown away needs to reach the disk.
     volatile: record.autoRemove,
   });
-  const exitCode = await launch({ spec, rootfs, files, cgroup });
+  const { hooks } = request;
+  const exitCode = await launch({ spec, rootfs, files, cgroup, ...(hooks && { hooks }) });
+  hooks?.ended({ root, mountId: record.mountId, cgroups: record.cgroups });
   return await finish(root, record, exitCode);
 }
 

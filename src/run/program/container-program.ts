@@ -28,6 +28,8 @@ export interface StartPlan {
   /** The cgroup of version 2 to start in. */
   cgroup: number | undefined;
   firstStray: number;
+  /** Whether the report tells how the container ended. */
+  reportsEnd: boolean;
 }
 
 export function containerProgram(architecture: Architecture, spec: ContainerSpec, plan: StartPlan): Program {
@@ -42,6 +44,7 @@ export function containerProgram(architecture: Architecture, spec: ContainerSpec
     ownPid: own.pid,
     cgroup: plan.cgroup,
     firstStray: plan.firstStray,
+    reportsEnd: plan.reportsEnd,
   });
   for (const path of plan.tasks) writeKernelFile(program, path, '0');
   program.call('unshare', [c.CLONE_NEWCGROUP], 'a cgroup namespace', { ignore: plan.mounts.cgroup.version === 0 });

@@ -22,7 +22,13 @@ export interface SupervisorPlan {
   cgroup: number | undefined;
   /** Descriptors from here on are not ours: they leaked into the command line program. */
   firstStray: number;
+  /** Whether {@link END_REPORT} is sent. */
+  reportsEnd: boolean;
 }
+
+/** Marks the message about the end: then come the status and the struct rusage that wait4(2) stored, 8 and 144 bytes. */
+export const END_REPORT = 'ended:  ';
+export const END_REPORT_SIZE = 160;
 
 /** Everything that follows in the program is done by the container's first process. */
 export function addSupervisor(program: Program, plan: SupervisorPlan): void {
@@ -40,11 +46,12 @@ export function addSupervisor(program: Program, plan: SupervisorPlan): void {
     addDeathSignal(program);
   }
   const flags = plan.namespaces | (plan.ownPid ? c.CLONE_NEWPID : 0);
-  forkAndWait(program, 'the container', (pid) => {
+  const fork: Fork = (pid) => {
     if (plan.cgroup === undefined) program.call('clone', [flags | c.SIGCHLD], 'the namespaces', pid);
     else
       program.call('clone3', [cloneArguments(program, flags, plan.cgroup), 88], 'the namespaces and the cgroup', pid);
-  });
+  };
+  forkAndWait(program, 'the container', fork, plan.reportsEnd);
   if (!plan.ownPid) addDeathSignal(program);
 }
 
@@ -66,14 +73,19 @@ export function addDeathSignal(program: Program): void {
 type Fork = (options: { save: Slot; onZero: ReturnType<Program['label']> }) => void;
 
 /** The parent waits for the child and ends as it did; what follows is done by the child. */
-function forkAndWait(program: Program, what: string, fork: Fork): void {
+function forkAndWait(program: Program, what: string, fork: Fork, reportsEnd = false): void {
   const pid = program.slot();
-  const status = program.slot();
   const child = program.label();
+  const report = Buffer.alloc(reportsEnd ? END_REPORT_SIZE : END_REPORT.length + 8);
+  report.write(END_REPORT);
+  const message = program.bytes(report);
+  const status: Slot = { address: message + END_REPORT.length };
   fork({ save: pid, onZero: child });
   // Holding the container's pipes open would keep their other ends from seeing the end.
-  program.call('close_range', [0, c.LAST_DESCRIPTOR, 0]);
-  program.call('wait4', [pid, status.address, 0, 0], what);
+  if (reportsEnd) program.call('close_range', [0, REPORT - 1, 0]);
+  program.call('close_range', [reportsEnd ? REPORT + 1 : 0, c.LAST_DESCRIPTOR, 0]);
+  program.call('wait4', [pid, status.address, 0, reportsEnd ? status.address + 8 : 0], what);
+  if (reportsEnd) program.call('write', [REPORT, message, END_REPORT_SIZE], 'the end', { ignore: true });
   program.exitAsWaited(status);
   program.mark(child);
 }

@@ -22,7 +22,8 @@ export function argumentTest(test: ArgumentTest, skip: number): Instruction[] {
     case 'SCMP_CMP_LE':
       return ordered({ low, high, value, orEqual: test.op === 'SCMP_CMP_LT', yes: skip, no: 0 });
     case 'SCMP_CMP_MASKED_EQ': {
-      const rest = halves(test.valueTwo ?? 0);
+      // Bits that the mask does not have are passed over, as libseccomp does; taken literally such a test would never hold.
+      const rest = halves(BigInt(test.value) & BigInt(test.valueTwo ?? 0));
       return [
         load(high),
         and(value.high),
@@ -53,7 +54,7 @@ function ordered({ low, high, value, orEqual, yes, no }: Order): Instruction[] {
   return [load(high), ifGreater(value.high, yes + 3, 0), ifEqual(value.high, 0, no + 2), load(low), last];
 }
 
-function halves(value: number): { low: number; high: number } {
+function halves(value: number | string | bigint): { low: number; high: number } {
   const bits = BigInt.asUintN(64, BigInt(value));
   return { low: Number(bits & 0xffffffffn), high: Number(bits >> 32n) };
 }

@@ -14,10 +14,10 @@ export interface ArgumentTest {
   /** Which argument, 0 to 5. */
   index: number;
   op: Comparison;
-  /** Compared with the argument; for MASKED_EQ the mask. */
-  value: number;
+  /** Compared with the argument; for MASKED_EQ the mask. Of 64 bits: decimal digits where a number would be rounded. */
+  value: number | string;
   /** For MASKED_EQ what must be left under the mask. */
-  valueTwo?: number;
+  valueTwo?: number | string;
 }
 
 interface Condition {
@@ -77,7 +77,7 @@ type LooseRule = Omit<SeccompRule, 'names'> & { names?: string[]; name?: string 
 export function parseProfile(text: string): SeccompProfile {
   let document: unknown;
   try {
-    document = JSON.parse(text);
+    document = JSON.parse(text.replaceAll(/("value(?:Two)?"\s*:\s*)(\d{16,20})(?=[\s,}])/g, '$1"$2"'));
   } catch (cause) {
     throw invalid('it is not JSON', cause);
   }

@@ -7,15 +7,16 @@ import type { ContainerFiles } from '../../containers/container-files.js';
 import type { ContainerCgroup } from '../cgroup/container-cgroup.js';
 import { openCgroup } from '../cgroup/open-cgroup.js';
 import { containerProgram, type StartPlan } from '../program/container-program.js';
+import type { RunHooks } from '../run-hooks.js';
 import type { MountRequest } from '../run-options.js';
 import { containerFilter } from '../seccomp/container-filter.js';
 import type { ContainerSpec } from '../spec/container-spec.js';
 import { variable } from '../spec/environment.js';
 import type { Identity } from '../spec/user.js';
 import type { Architecture } from '../stage2/code.js';
+import type { Program } from '../stage2/program.js';
 import type { TerminalStreams } from '../tty/terminal-streams.js';
 import { descriptors } from './descriptors.js';
-import { endOfChild } from './end-of-child.js';
 import { explainFailure } from './explain-failure.js';
 import { forwardSignals } from './forward-signals.js';
 import { lastCapability } from './last-capability.js';
@@ -30,11 +31,12 @@ export interface LaunchRequest {
   rootfs: number;
   files: ContainerFiles;
   cgroup: ContainerCgroup;
+  hooks?: RunHooks;
 }
 
 /** @returns the exit status of the command, 128 and the signal when one killed it */
 export async function launch(request: LaunchRequest): Promise<number> {
-  const { spec, files } = request;
+  const { spec, files, hooks } = request;
   const architecture = hostArchitecture();
   const filter =
     spec.seccomp === 'unconfined'
@@ -43,25 +45,29 @@ export async function launch(request: LaunchRequest): Promise<number> {
   const terminal = spec.tty
     ? (await import('../tty/terminal-streams.js')).terminalStreams(spec.interactive)
     : undefined;
-  const streams = terminal ?? standardStreams(spec.interactive);
-  const prepared = prepare(request, filter, terminal);
-  const program = containerProgram(architecture, spec, prepared.plan);
+  const streams = hooks?.streams ?? terminal ?? standardStreams(spec.interactive);
+  // Descriptors to close once the process has them, or when there will be none.
+  const ours = [request.rootfs];
+  let program: Program;
   let stage2: Stage2Process;
   try {
+    const prepared = prepare(request, { filter, terminal, ours });
+    program = containerProgram(architecture, spec, prepared.plan);
     stage2 = startStage2({ program, stdio: streams.stdio, inherited: prepared.inherited, folder: files.dir });
   } finally {
-    for (const fd of prepared.ours) closeSync(fd);
+    for (const fd of ours) closeSync(fd);
   }
   streams.started();
-  const stopForwarding = forwardSignals(stage2.pid, spec.tty);
+  const stopForwarding = hooks?.forwardsSignals === false ? undefined : forwardSignals(stage2.pid, spec.tty);
   try {
-    const end = await endOfChild(stage2.supervisor);
+    hooks?.started(stage2);
+    const end = await stage2.ended;
     const failure = stage2.failure();
     if (failure !== undefined) throw explainFailure(program, failure);
     await streams.finished();
     return 'code' in end ? end.code : 128 + end.signal;
   } finally {
-    stopForwarding();
+    stopForwarding?.();
     stage2.close();
   }
 }
@@ -73,20 +79,17 @@ function hostArchitecture(): Architecture {
 
 interface Prepared {
   plan: StartPlan;
-  /** Descriptors to close once the process has them. */
-  ours: number[];
   inherited: (report: number) => readonly number[];
 }
 
 function prepare(
-  { spec, rootfs, files, cgroup }: LaunchRequest,
-  filter: Buffer | undefined,
-  terminal: TerminalStreams | undefined,
+  { spec, rootfs, files, cgroup, hooks }: LaunchRequest,
+  made: { filter: Buffer | undefined; terminal: TerminalStreams | undefined; ours: number[] },
 ): Prepared {
+  const { filter, terminal, ours } = made;
   checkMountPoints(rootfs);
   const identity = lookUpUser(rootfs, spec);
   makeWorkdir(rootfs, spec.workdir);
-  const ours = [rootfs];
   // The place of the report pipe, which is made at the very end.
   const handed = descriptors(-1);
   const own = (fd: number): number => {
@@ -120,9 +123,10 @@ function prepare(
     tasks: cgroup.tasks,
     cgroup: cgroup.folderV2 === undefined ? undefined : own(openCgroup(cgroup.folderV2)),
     firstStray: 0,
+    reportsEnd: hooks !== undefined,
   };
   plan.firstStray = 3 + handed.list.length;
-  return { plan, ours, inherited: (report) => [report, ...handed.list.slice(1)] };
+  return { plan, inherited: (report) => [report, ...handed.list.slice(1)] };
 }
 
 /** HOME comes last, unless it was given. */

@@ -2,11 +2,12 @@
 import { closeSync, constants, readSync, rmSync, writeFileSync } from 'node:fs';
 import { isErrno } from '../../../store/errors.js';
 import { makePipe, sealedExecutable } from '../../../store/linux/anonymous-file.js';
-import { spawnInSession } from '../../../store/linux/spawn.js';
+import { type Exit, spawnInSession } from '../../../store/linux/spawn.js';
 import { PROCESS_REPORT } from '../program/container-program.js';
-import { REPORT } from '../program/supervisor.js';
+import { END_REPORT, END_REPORT_SIZE, REPORT } from '../program/supervisor.js';
 import { executable } from '../stage2/elf.js';
 import type { Program } from '../stage2/program.js';
+import { endOfChild } from './end-of-child.js';
 
 /** A failure of the set-up or of the last step: which operation, and its errno as a positive number. */
 export interface Failure {
@@ -15,13 +16,26 @@ export interface Failure {
 }
 
 export interface Stage2Process {
-  /** The supervisor, a child of this process that somebody has to wait for. */
-  supervisor: number;
+  /** Settles when the container and what stands around it have ended. */
+  ended: Promise<Exit>;
   /** The container's first process as this process sees it; undefined until it reported, or after its end. */
   pid(): number | undefined;
   /** What the report pipe holds once the process ended. */
   failure(): Failure | undefined;
+  /** How it ended, where the program was asked to tell. */
+  end(): ProcessEnd | undefined;
+  /** Kills the container, if it has not ended. */
+  kill(): void;
   close(): void;
+}
+
+export interface ProcessEnd {
+  /** What killed the first process of the container. */
+  signal: number | undefined;
+  /** Of all processes that were waited for, microseconds. */
+  cpuUs: number;
+  /** The largest resident size of one of them, bytes. */
+  maxRss: number;
 }
 
 export interface Stage2Request {
@@ -42,7 +56,15 @@ export function startStage2({ program, stdio, inherited, folder }: Stage2Request
     // A session of its own: signals of the caller's terminal are for the caller, who hands them on to the container. With
     // --init the container sees this name as its first process.
     const supervisor = spawnInSession({ path: file.path, argv: ['tsrun-init'], descriptors });
-    return { supervisor, ...reader(report.read) };
+    const pipe = reader(report.read);
+    let isOver = false;
+    const ended = endOfChild(supervisor).then((exit) => {
+      isOver = true;
+      return exit;
+    });
+    // The container's first process takes all others of its pid namespace along.
+    const kill = (): void => void (isOver || process.kill(pipe.pid() ?? supervisor, 'SIGKILL'));
+    return { ended, kill, ...pipe };
   } catch (error) {
     closeSync(report.read);
     throw error;
@@ -63,7 +85,7 @@ function placeExecutable(content: Buffer, folder: string): { path: string; relea
 const PROCESS_SIZE = 24;
 const FAILURE_SIZE = 16;
 
-function reader(fd: number): Omit<Stage2Process, 'supervisor'> {
+function reader(fd: number): Omit<Stage2Process, 'ended' | 'kill'> {
   let seen = Buffer.alloc(0);
   let open = true;
   const drain = (): void => {
@@ -87,12 +109,27 @@ function reader(fd: number): Omit<Stage2Process, 'supervisor'> {
     failure() {
       drain();
       const rest = seen.toString('latin1').startsWith(PROCESS_REPORT) ? seen.subarray(PROCESS_SIZE) : seen;
-      if (rest.length < FAILURE_SIZE) return undefined;
+      if (rest.length < FAILURE_SIZE || rest.toString('latin1').startsWith(END_REPORT)) return undefined;
       return { operation: Number(rest.readBigInt64LE(0)), errno: -Number(rest.readBigInt64LE(8)) };
+    },
+    end() {
+      const last = seen.subarray(-END_REPORT_SIZE);
+      return last.toString('latin1').startsWith(END_REPORT) ? readEnd(last.subarray(END_REPORT.length)) : undefined;
     },
     close() {
       if (open) closeSync(fd);
       open = false;
     },
+  };
+}
+
+/** The status and struct rusage (getrusage(2)): two times as seconds and microseconds, then the size in KiB. */
+function readEnd(report: Buffer): ProcessEnd {
+  const signal = report.readInt32LE(0) & 0x7f;
+  const number = (at: number): number => Number(report.readBigInt64LE(at));
+  return {
+    signal: signal === 0 ? undefined : signal,
+    cpuUs: (number(8) + number(24)) * 1_000_000 + number(16) + number(32),
+    maxRss: number(40) * 1024,
   };
 }

@@ -56,12 +56,13 @@ function isHandedOver(fd: number): boolean {
 }
 
 /** Loaded when it is needed: most containers get the caller's pipes themselves. */
-function openSocket(options: SocketConstructorOpts): Socket {
+export function openSocket(options: SocketConstructorOpts): Socket {
   const { Socket } = process.getBuiltinModule('node:net');
   return new Socket(options);
 }
 
-function copyInput(fd: number): void {
+/** Hands what this process reads to the container. */
+export function copyInput(fd: number): void {
   const pipe = openSocket({ fd, readable: false, writable: true });
   // The container may end, or close its input, before ours ends.
   pipe.on('error', () => process.stdin.unpipe(pipe).pause());

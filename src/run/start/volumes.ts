@@ -24,12 +24,19 @@ export interface PreparedVolume {
 export function prepareVolumes(rootfs: number, requests: readonly MountRequest[]): PreparedVolume[] {
   const prepared: PreparedVolume[] = [];
   const depth = ({ target }: MountRequest): number => posix.normalize(target).split('/').length;
-  for (const request of requests.toSorted((a, b) => depth(a) - depth(b))) {
-    checkTarget(request.target);
-    const mount = request.type === 'bind' ? cloneSource(request) : newTmpfs(request.target, request.options ?? '');
-    prepared.push({ mount, ...placeFor(rootfs, request.target, fstatSync(mount).isDirectory(), prepared) });
+  const mounts: number[] = [];
+  try {
+    for (const request of requests.toSorted((a, b) => depth(a) - depth(b))) {
+      checkTarget(request.target);
+      const mount = request.type === 'bind' ? cloneSource(request) : newTmpfs(request.target, request.options ?? '');
+      mounts.push(mount);
+      prepared.push({ mount, ...placeFor(rootfs, request.target, fstatSync(mount).isDirectory(), prepared) });
+    }
+    return prepared;
+  } catch (error) {
+    for (const mount of mounts) closeSync(mount);
+    throw error;
   }
-  return prepared;
 }
 
 function checkTarget(target: string): void {
