@@ -36,14 +36,15 @@ const heavyPackagesApart = {
     onResolve({ filter }, ({ path }) => ({ path: `./${path}.js`, external: true }));
   },
 };
-const programs = ['tspull', 'tsimage', 'tsrun', 'tscontainer'];
+const programs = ['tspull', 'tsimage', 'tsrun', 'tscontainer', 'supervisor-main'];
+const sourceOf = (name) => `build/src/${name === 'supervisor-main' ? 'supervisor' : 'cli'}/${name}.js`;
 // A program is one CommonJS file: Node finds, reads and links the many files of an ES module graph in the time that the rest
 // of a short command takes. In front of it stands a loader that knows the cache of its compiled code. The library and its
 // worker are ES modules.
 const metafiles = await Promise.all([
   ...programs.map(async (name) => {
     const metafile = await bundle({
-      entryPoints: { [`programs/${name}`]: `build/src/cli/${name}.js` },
+      entryPoints: { [`programs/${name}`]: sourceOf(name) },
       format: 'cjs',
       define: commonJs,
       // Requires in place of imports: code from the cache cannot import.

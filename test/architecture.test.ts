@@ -28,6 +28,8 @@ const rooms: Record<string, readonly string[]> = {
   'src/images': ['src/reference.ts', 'src/template', 'store'],
   'src/pull': ['src/reference.ts', 'src/registry', 'store'],
   'src/run': ['src/containers', 'store'],
+  'src/supervisor': ['src/containers', 'src/run', 'store'],
+  'src/life': ['src/containers', 'src/run', 'src/supervisor/spawn-supervisor.ts', 'store'],
   'src/library': ['src/images', 'src/pull', 'src/run', 'src/template', 'store'],
   'src/index.ts': ['src/library', 'src/pull', 'src/run', 'store/errors.ts', 'store/oci'],
   'src/cli': ['src', 'store'],

@@ -1,19 +1,16 @@
-/** The commands of `tscontainer`: containers that `tsrun` left are listed and removed. */
+/** The commands of `tscontainer`. */
 import { Command } from 'commander';
-import { KnownError } from '../../store/errors.js';
-import { tryAcquire } from '../../store/fs/lock.js';
 import { printable } from '../../store/printable.js';
-import { defaultRoot, openForReading, openForWriting } from '../../store/store.js';
-import { containerFiles, makeContainerFolders } from '../containers/container-files.js';
+import { defaultRoot, openForReading } from '../../store/store.js';
 import type { ContainerRecord } from '../containers/container-record.js';
-import { findContainer, listContainers } from '../containers/list-containers.js';
-import { releaseImageLayers } from '../containers/release-image.js';
-import { removeContainer } from '../containers/remove-container.js';
-import { sweepDeadContainers } from '../containers/sweep.js';
+import { listContainers } from '../containers/list-containers.js';
+import { trueRecord } from '../containers/true-state.js';
 import { humanDuration, shortId } from '../images/human.js';
+import { addLifeCommands } from './container-life-commands.js';
+import { addLogs } from './container-logs.js';
 import type { CliContext } from './main.js';
 import { alignColumns } from './table.js';
-import { checkArity, parseCommandLine, useDockerTexts } from './usage.js';
+import { parseCommandLine, useDockerTexts } from './usage.js';
 import { packageVersion } from './version.js';
 
 interface Flags {
@@ -39,25 +36,18 @@ export async function containerProgram(context: CliContext): Promise<undefined> 
     .option('--no-trunc', "don't truncate output")
     .option('-q, --quiet', 'only display container ids')
     .action((_own, command: Command) => list(command.optsWithGlobals<Flags>(), context));
-  program
-    .command('rm')
-    .alias('remove')
-    .usage('CONTAINER [CONTAINER...]')
-    .description('Remove one or more stopped containers')
-    .argument('[names...]')
-    .action(async (names: string[], _own, command: Command) => {
-      checkArity(command, names, { least: 1, most: Number.POSITIVE_INFINITY });
-      await remove(names, command.optsWithGlobals<Flags>(), context);
-    });
+  addLifeCommands(program, context);
+  addLogs(program, context);
   useDockerTexts(program);
   await parseCommandLine(program, context.args);
   return undefined;
 }
 
 function list({ root, all = false, quiet = false, trunc = true }: Flags, context: CliContext): void {
-  const shown = listContainers(openForReading(root ?? defaultRoot()).root).filter(
-    ({ state }) => all || state === 'running',
-  );
+  const place = openForReading(root ?? defaultRoot()).root;
+  const shown = listContainers(place)
+    .map((record) => trueRecord(place, record))
+    .filter(({ state }) => all || ['running', 'paused', 'restarting'].includes(state));
   const id = (record: ContainerRecord) => (trunc ? shortId(record.id) : record.id);
   if (quiet) {
     context.out(shown.map((record) => `${id(record)}\n`).join(''));
@@ -87,36 +77,11 @@ function ago(time: string): string {
   return `${humanDuration(Date.now() - Date.parse(time))} ago`;
 }
 
-function statusText({ state, created, exitCode, finished }: ContainerRecord): string {
+function statusText({ state, created, started, exitCode, finished }: ContainerRecord): string {
   if (state === 'created') return 'Created';
-  if (state === 'running') return `Up ${humanDuration(Date.now() - Date.parse(created))}`;
+  const up = `Up ${humanDuration(Date.now() - Date.parse(started ?? created))}`;
+  if (state === 'running') return up;
+  if (state === 'paused') return `${up} (Paused)`;
+  if (state === 'restarting') return `Restarting (${exitCode ?? 0}) ${ago(finished ?? created)}`;
   return `Exited (${exitCode ?? 0}) ${ago(finished ?? created)}`;
-}
-
-async function remove(names: string[], { root }: Flags, context: CliContext): Promise<void> {
-  using store = await openForWriting(root ?? defaultRoot(), context.signal);
-  makeContainerFolders(store.root);
-  sweepDeadContainers(store.root);
-  for (const name of names) {
-    try {
-      const record = findContainer(store.root, name);
-      using lock = tryAcquire(containerFiles(store.root, record.id).live, 'exclusive');
-      if (lock === undefined) throw stillRunning(record);
-      removeContainer(store.root, record);
-      await releaseImageLayers(store.root, record);
-      context.out(`${printable(name)}\n`);
-    } catch (error) {
-      context.report(error);
-    }
-  }
-}
-
-function stillRunning({ id }: ContainerRecord): KnownError {
-  return new KnownError(
-    'E_CONFLICT',
-    `You cannot remove a running container ${id}. Stop the container before attempting removal`,
-    {
-      hint: 'end the tsrun that it belongs to first',
-    },
-  );
 }

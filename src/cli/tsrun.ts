@@ -4,7 +4,7 @@ import { KnownError } from '../../store/errors.js';
 import { defaultRoot, openForRunning } from '../../store/store.js';
 import { run } from '../run/run.js';
 import { explainError } from './explain-error.js';
-import { type ParsedFlags, parseFlags } from './run-flag-parser.js';
+import { type ParsedFlags, parseFlags, usage } from './run-flag-parser.js';
 import { runFlags, runHelp } from './run-flags.js';
 import { imageToRun, pullPolicy } from './run-image.js';
 import { optionsFromFlags } from './run-options-from-flags.js';
@@ -33,7 +33,7 @@ async function main(args: readonly string[]): Promise<number> {
     say(`"tsrun" requires at least 1 argument.\n\n${runHelp()}`);
     return 1;
   }
-  if (flags.has('tty') && flags.has('interactive') && !process.stdin.isTTY) {
+  if (flags.has('tty') && flags.has('interactive') && !flags.has('detach') && !process.stdin.isTTY) {
     say('the input device is not a TTY\n');
     return 1;
   }
@@ -59,10 +59,20 @@ async function runImage(name: string, command: readonly string[], flags: ParsedF
   const image = await imageToRun({ root, name, pull, platform: flags.last('platform'), quiet: flags.has('quiet') });
   const onWarning = (text: string): void => say(`WARNING: ${text}\n`);
   const request = { root, image, command, options, onWarning };
+  if (isSupervised(flags)) {
+    if (measured !== undefined)
+      throw usage('conflicting options: a run that is measured or limited cannot be detached or restarted');
+    const { runSupervised } = await import('./run-supervised.js');
+    return await runSupervised(flags, request, say);
+  }
   if (measured !== undefined) return await measured.runMeasured(flags, request, say);
   const { exitCode } = await run(request);
   return exitCode;
 }
+
+/** Others run under this program itself, which is quicker. */
+const isSupervised = (flags: ParsedFlags): boolean =>
+  flags.has('detach') || ['restart', 'detach-keys', 'cidfile', 'log-driver'].some((name) => flags.last(name));
 
 const isMeasured = (flags: ParsedFlags): boolean =>
   flags.has('sandbox') || flags.has('json') || ['timeout', 'output-limit'].some((name) => flags.last(name));

@@ -5,6 +5,8 @@
  *       containers/<id>/              0700
  *         record.json                 0600  what the container is and how it ended, see container-record.ts
  *         hostname hosts resolv.conf  0644  mounted into the container
+ *         <id>-json.log               0640  what it wrote, see src/supervisor/json-log.ts
+ *         control                           the socket of its supervisor
  *       live/<id>                     0600  locked by the process that made the container, for as long as it lives
  *       names/<name>                        a symbolic link whose text is the id: a name has one owner
  */
@@ -14,6 +16,7 @@ import { ensureDirectory } from '../../store/fs/exact-mode.js';
 export interface ContainerFiles {
   dir: string;
   record: string;
+  log: string;
   hostname: string;
   hosts: string;
   resolvConf: string;
@@ -38,6 +41,7 @@ export function containerFiles(root: string, id: string): ContainerFiles {
   return {
     dir,
     record: join(dir, 'record.json'),
+    log: join(dir, `${id}-json.log`),
     hostname: join(dir, 'hostname'),
     hosts: join(dir, 'hosts'),
     resolvConf: join(dir, 'resolv.conf'),

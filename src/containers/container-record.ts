@@ -3,6 +3,15 @@ import { isErrno, KnownError } from '../../store/errors.js';
 import { writeNewFile } from '../../store/fs/exact-mode.js';
 import { containerFiles } from './container-files.js';
 
+export type ContainerState = 'created' | 'running' | 'paused' | 'restarting' | 'exited';
+
+/** When a container is started again after its end; Docker's `--restart`. */
+export interface RestartPolicy {
+  name: 'no' | 'always' | 'unless-stopped' | 'on-failure';
+  /** The most restarts after failures in a row; 0 for no limit. */
+  maximum: number;
+}
+
 /** What is remembered of a container. Written before anything of it exists, so that what is left can always be removed. */
 export interface ContainerRecord {
   /** 64 hex digits. */
@@ -21,11 +30,24 @@ export interface ContainerRecord {
   autoRemove: boolean;
   /** Folders below cgroup mounts that are the container's own. */
   cgroups: string[];
-  state: 'created' | 'running' | 'exited';
-  /** Once exited. */
+  state: ContainerState;
+  /** What each start is made from: the image's configuration, the command and the options as they were given. */
+  request?: { config: object; command: string[]; options: object };
+  restart?: RestartPolicy;
+  /** Restarts by the policy since somebody started it. */
+  restartCount?: number;
+  /** Somebody stopped it: policies leave it alone until somebody starts it. */
+  stopped?: boolean;
+  /** The first process as the host sees it, while it runs. */
+  pid?: number;
+  /** RFC 3339, of the last start. */
+  started?: string;
+  /** Once exited, of the last run. */
   exitCode?: number;
   oomKilled?: boolean;
   finished?: string;
+  /** Why the last start failed. */
+  error?: string;
 }
 
 /** Not synced to disk: what matters after a power cut, the layers' pin, is found again by its own files. */

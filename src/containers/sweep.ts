@@ -32,14 +32,15 @@ function removeUnrecorded(root: string, id: string): void {
 
 function bury(root: string, record: ContainerRecord): void {
   for (const folder of record.cgroups) killProcesses(folder);
-  if (record.autoRemove || record.state === 'created') {
+  if (record.autoRemove || (record.state === 'created' && record.request === undefined)) {
     removeContainer(root, record);
     return;
   }
   removeCgroups(record.cgroups);
-  if (record.state === 'exited') return;
+  if (record.state === 'exited' || record.state === 'created') return;
+  const { pid: _, ...rest } = record;
   // SIGKILL is what reached the container when its process died.
-  writeRecord(root, { ...record, state: 'exited', exitCode: 137, finished: new Date().toISOString(), cgroups: [] });
+  writeRecord(root, { ...rest, state: 'exited', exitCode: 137, finished: new Date().toISOString(), cgroups: [] });
 }
 
 function liveIds(root: string): string[] {

@@ -5,6 +5,8 @@ import type { StandardStreams } from './start/standard-streams.js';
 export interface RunHooks {
   /** What the container gets as 0, 1 and 2 instead of this process's own. */
   streams: StandardStreams;
+  /** Descriptors of the caller that stay open in the container's first process until the command is executed. */
+  guards?: readonly number[];
   /** Whether signals of this process are for the container. */
   forwardsSignals: boolean;
   started(process: Stage2Process): void;

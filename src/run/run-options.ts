@@ -96,6 +96,14 @@ export interface RunOptions {
   sysctls?: Record<string, string>;
   init?: boolean;
   stopSignal?: string;
+  /** Seconds after which a stop becomes a kill; -1 for never. Default 10. */
+  stopTimeout?: number;
+  /** Where output goes of a container that does not run in the foreground; default `json-file`. */
+  logDriver?: 'json-file' | 'none';
+  /** Bytes after which a new log file is begun. */
+  logMaxSize?: number;
+  /** How many log files are kept; default 1. */
+  logMaxFiles?: number;
   /** `name:address` */
   extraHosts?: string[];
   dns?: string[];

@@ -3,27 +3,16 @@
  * ends this process, the next one cleans up (src/containers/sweep.ts).
  */
 
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { acquire, type HeldLock } from '../../store/fs/lock.js';
-import { randomId } from '../../store/fs/random-id.js';
-import { createWritableLayer } from '../../store/layers/writable-layer.js';
-import { mountOverlay } from '../../store/linux/overlay.js';
-import { overlayHome, readLower } from '../../store/overlay2/layer-dir.js';
-import { type ContainerFiles, containerFiles, makeContainerFolders } from '../containers/container-files.js';
-import { checkName, claimName, claimRandomName } from '../containers/container-name.js';
 import { type ContainerRecord, writeRecord } from '../containers/container-record.js';
 import { recordExit } from '../containers/record-exit.js';
 import { releaseImageLayers } from '../containers/release-image.js';
 import { removeContainer } from '../containers/remove-container.js';
-import { sweepDeadContainers } from '../containers/sweep.js';
-import { type ContainerCgroup, prepareCgroup } from './cgroup/container-cgroup.js';
 import { wasOutOfMemory } from './cgroup/memory-events.js';
+import { beginContainer, pinLayers } from './create-container.js';
 import type { RunHooks } from './run-hooks.js';
 import type { RunImage, RunOptions } from './run-options.js';
-import { type ContainerSpec, containerSpec } from './spec/container-spec.js';
-import { hostFacts } from './spec/host-facts.js';
-import { launch } from './start/launch.js';
+import type { ContainerSpec } from './spec/container-spec.js';
+import { makeCgroup, runInLayers } from './start-container.js';
 
 export interface RunRequest {
   /** A data root opened for writing; the caller keeps it open while the container runs. */
@@ -52,91 +41,27 @@ export interface RunResult {
  * @throws KnownError with Docker's `exitCode` 125, 126 or 127 when the command could not be started; then nothing is left
  */
 export async function run(request: RunRequest): Promise<RunResult> {
-  const { root, image, options } = request;
-  const id = randomId();
-  const { name: wantedName } = options;
-  if (wantedName !== undefined) checkName(wantedName);
-  const spec = containerSpec(id, { image: image.config, command: request.command, options, host: hostFacts() });
-  makeContainerFolders(root);
-  sweepDeadContainers(root);
-  using lock = await holdContainer(root, id);
-  const record = newRecord(request, spec);
+  const { root } = request;
+  const { lock, record, spec } = await beginContainer(request);
   try {
     return await runRecorded(request, spec, record);
   } catch (error) {
     removeContainer(root, record);
-    lock.release();
     throw error;
+  } finally {
+    lock.release();
   }
 }
 
-/** Another process that sweeps may have the new file for a moment; it takes it for that of a dead container and lets go. */
-function holdContainer(root: string, id: string): Promise<HeldLock> {
-  return acquire(containerFiles(root, id).live, 'exclusive');
-}
-
-function newRecord({ image, options }: RunRequest, spec: ContainerSpec): ContainerRecord {
-  return {
-    id: spec.id,
-    name: options.name ?? '',
-    mountId: randomId(),
-    image: { name: image.name, id: image.id, chainId: image.chainId },
-    command: spec.argv,
-    labels: options.labels ?? {},
-    created: new Date().toISOString(),
-    autoRemove: options.autoRemove ?? false,
-    cgroups: [],
-    state: 'created',
-  };
-}
-
 async function runRecorded(request: RunRequest, spec: ContainerSpec, record: ContainerRecord): Promise<RunResult> {
-  const { root, image } = request;
-  const files = containerFiles(root, spec.id);
-  mkdirSync(files.dir, 0o700);
-  if (record.name === '') record.name = claimRandomName(root, spec.id);
-  else claimName(root, record.name, spec.id);
+  const { root, hooks } = request;
   const cgroup = makeCgroup(root, spec, record);
   for (const warning of [...spec.warnings, ...cgroup.warnings]) request.onWarning?.(warning);
-  await pinLayers(root, image, record);
-  writeFiles(files, spec);
+  await pinLayers(root, record);
   if (!record.autoRemove) writeRecord(root, Object.assign(record, { state: 'running' }));
-  const rootfs = mountOverlay({
-    home: overlayHome(root),
-    lower: readLower(root, record.mountId),
-    upper: { diff: join(record.mountId, 'diff'), work: join(record.mountId, 'work') },
-    // Nothing of a container that is thrown away needs to reach the disk.
-    volatile: record.autoRemove,
-  });
-  const { hooks } = request;
-  const exitCode = await launch({ spec, rootfs, files, cgroup, ...(hooks && { hooks }) });
+  const exitCode = await runInLayers({ root, record, spec, cgroup, ...(hooks && { hooks }) });
   hooks?.ended({ root, mountId: record.mountId, cgroups: record.cgroups });
   return await finish(root, record, exitCode);
-}
-
-/** The record is written before the first cgroup is made. */
-function makeCgroup(root: string, spec: ContainerSpec, record: ContainerRecord): ContainerCgroup {
-  const announce = (folders: string[]): void => {
-    record.cgroups = folders;
-    writeRecord(root, record);
-  };
-  const cgroup = prepareCgroup({ id: spec.id, limits: spec.limits, devices: spec.deviceRules, announce });
-  if (cgroup.folders.length === 0) announce([]);
-  return cgroup;
-}
-
-async function pinLayers(root: string, image: RunImage, record: ContainerRecord): Promise<void> {
-  const layer = { containerId: record.id, mountId: record.mountId, parent: image.chainId };
-  if (image.chainId === undefined) return createWritableLayer(root, layer);
-  const { holdLayer } = await import('../../store/layers/lease.js');
-  using _lease = await holdLayer(root, image.chainId, 'shared');
-  createWritableLayer(root, layer);
-}
-
-function writeFiles(files: ContainerFiles, { files: texts }: ContainerSpec): void {
-  writeFileSync(files.hostname, texts.hostname, { mode: 0o644 });
-  writeFileSync(files.hosts, texts.hosts, { mode: 0o644 });
-  writeFileSync(files.resolvConf, texts.resolvConf, { mode: 0o644 });
 }
 
 async function finish(root: string, record: ContainerRecord, exitCode: number): Promise<RunResult> {

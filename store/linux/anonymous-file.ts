@@ -1,13 +1,17 @@
-/** Files without a name: pipes, and executables that vanish with their last descriptor. */
+/** Files without a name: pipes, pairs of sockets, and executables that vanish with their last descriptor. */
 import { closeSync, writeSync } from 'node:fs';
 import { isErrno } from '../errors.js';
 import { O_CLOEXEC } from './flags.js';
 import { bind, check, cstring } from './libc.js';
 
 const cPipe2 = bind('int pipe2(void *, int)');
+const cSocketpair = bind('int socketpair(int, int, int, void *)');
 const cMemfdCreate = bind('int memfd_create(const void *, uint)');
 const cFcntl = bind('int fcntl(int, int, int)');
 
+// sys/socket.h; SOCK_CLOEXEC is O_CLOEXEC
+const AF_UNIX = 1;
+const SOCK_STREAM = 1;
 // linux/memfd.h
 const MFD_CLOEXEC = 1;
 const MFD_ALLOW_SEALING = 2;
@@ -21,6 +25,13 @@ export function makePipe(flags = 0): { read: number; write: number } {
   const fds = Buffer.alloc(8);
   check(cPipe2(fds, flags | O_CLOEXEC), 'pipe2');
   return { read: fds.readInt32LE(0), write: fds.readInt32LE(4) };
+}
+
+/** Two stream sockets that are connected with each other, both close-on-exec. */
+export function makeSocketPair(): [ours: number, theirs: number] {
+  const fds = Buffer.alloc(8);
+  check(cSocketpair(AF_UNIX, SOCK_STREAM | O_CLOEXEC, 0, fds), 'socketpair');
+  return [fds.readInt32LE(0), fds.readInt32LE(4)];
 }
 
 /**

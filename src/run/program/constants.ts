@@ -33,6 +33,7 @@ export const FD_CLOEXEC = 1;
 
 // linux/close_range.h takes unsigned numbers; this is the largest.
 export const LAST_DESCRIPTOR = 0xffffffff;
+export const CLOSE_RANGE_CLOEXEC = 4;
 
 // asm-generic/ioctls.h, linux/sockios.h
 export const TIOCSCTTY = 0x540e;

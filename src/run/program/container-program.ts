@@ -59,9 +59,8 @@ export function containerProgram(architecture: Architecture, spec: ContainerSpec
   addSession(program, spec);
   addUser(program, plan.privileges);
   addWorkdir(program, spec.workdir);
-  // The report pipe alone stays until the command is executed.
-  program.call('close_range', [REPORT + 1, c.LAST_DESCRIPTOR, 0]);
-  program.call('fcntl', [REPORT, c.F_SETFD, c.FD_CLOEXEC]);
+  // The command's execution closes all; the report pipe is needed until then.
+  program.call('close_range', [REPORT, c.LAST_DESCRIPTOR, c.CLOSE_RANGE_CLOEXEC]);
   if (!own.pid) program.call('prctl', [c.PR_SET_PDEATHSIG, c.SIGKILL]);
   addLastPrivileges(program, plan.privileges);
   if (spec.init) addInit(program, spec.tty);

@@ -9,10 +9,15 @@ const lookAtAll = (): void => {
   for (const look of waiting.values()) look();
 };
 
-/** Settles when the child has ended. */
-export function endOfChild(pid: number): Promise<Exit> {
+/**
+ * Settles when the child has ended.
+ *
+ * @param options.keepsAlive whether this process has to live until then; default true
+ */
+export function endOfChild(pid: number, { keepsAlive = true } = {}): Promise<Exit> {
   return new Promise((resolve, reject) => {
     const timer = setInterval(look, LOOK_MS);
+    if (!keepsAlive) timer.unref();
     function look(): void {
       try {
         const exit = exitOf(pid);

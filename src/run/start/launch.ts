@@ -15,14 +15,13 @@ import { variable } from '../spec/environment.js';
 import type { Identity } from '../spec/user.js';
 import type { Architecture } from '../stage2/code.js';
 import type { Program } from '../stage2/program.js';
-import type { TerminalStreams } from '../tty/terminal-streams.js';
 import { descriptors } from './descriptors.js';
 import { explainFailure } from './explain-failure.js';
 import { forwardSignals } from './forward-signals.js';
 import { lastCapability } from './last-capability.js';
 import { checkMountPoints, lookUpUser, makeWorkdir } from './prepare-root.js';
 import { type Stage2Process, startStage2 } from './stage2-process.js';
-import { standardStreams } from './standard-streams.js';
+import { type StandardStreams, standardStreams } from './standard-streams.js';
 import { prepareVolumes } from './volumes.js';
 
 export interface LaunchRequest {
@@ -42,16 +41,17 @@ export async function launch(request: LaunchRequest): Promise<number> {
     spec.seccomp === 'unconfined'
       ? undefined
       : await containerFilter({ profile: spec.seccomp, architecture, capabilities: spec.capabilities });
-  const terminal = spec.tty
-    ? (await import('../tty/terminal-streams.js')).terminalStreams(spec.interactive)
-    : undefined;
-  const streams = hooks?.streams ?? terminal ?? standardStreams(spec.interactive);
+  const streams: StandardStreams =
+    hooks?.streams ??
+    (spec.tty
+      ? (await import('../tty/terminal-streams.js')).terminalStreams(spec.interactive)
+      : standardStreams(spec.interactive));
   // Descriptors to close once the process has them, or when there will be none.
   const ours = [request.rootfs];
   let program: Program;
   let stage2: Stage2Process;
   try {
-    const prepared = prepare(request, { filter, terminal, ours });
+    const prepared = prepare(request, { filter, streams, ours });
     program = containerProgram(architecture, spec, prepared.plan);
     stage2 = startStage2({ program, stdio: streams.stdio, inherited: prepared.inherited, folder: files.dir });
   } finally {
@@ -84,9 +84,9 @@ interface Prepared {
 
 function prepare(
   { spec, rootfs, files, cgroup, hooks }: LaunchRequest,
-  made: { filter: Buffer | undefined; terminal: TerminalStreams | undefined; ours: number[] },
+  made: { filter: Buffer | undefined; streams: StandardStreams; ours: number[] },
 ): Prepared {
-  const { filter, terminal, ours } = made;
+  const { filter, streams, ours } = made;
   checkMountPoints(rootfs);
   const identity = lookUpUser(rootfs, spec);
   makeWorkdir(rootfs, spec.workdir);
@@ -105,7 +105,7 @@ function prepare(
       privileged: spec.privileged,
       shmSize: spec.shmSize,
       cgroup: cgroup.view,
-      devpts: terminal === undefined ? undefined : handed.add(terminal.pty.devpts),
+      devpts: streams.pty === undefined ? undefined : handed.add(streams.pty.devpts),
       shm: spec.own.ipc ? undefined : own(cloneMount('/dev/shm')),
       // Where the host has none mounted, a new one shows the same queues: they belong to the namespace.
       mqueue: spec.own.ipc || !existsSync('/dev/mqueue') ? undefined : own(cloneMount('/dev/mqueue')),
@@ -125,6 +125,7 @@ function prepare(
     firstStray: 0,
     reportsEnd: hooks !== undefined,
   };
+  for (const guard of hooks?.guards ?? []) handed.add(guard);
   plan.firstStray = 3 + handed.list.length;
   return { plan, inherited: (report) => [report, ...handed.list.slice(1)] };
 }

@@ -9,9 +9,12 @@ import { closeSync, fstatSync, openSync } from 'node:fs';
 import type { Socket, SocketConstructorOpts } from 'node:net';
 import { isErrno } from '../../../store/errors.js';
 import { makePipe } from '../../../store/linux/anonymous-file.js';
+import type { Pty } from '../tty/pty.js';
 
 export interface StandardStreams {
   stdio: number[];
+  /** Where they are a terminal of the container's own. */
+  pty?: Pty;
   /** Call once the process has its descriptors: closes ours and starts copying. */
   started(): void;
   /** Settles when everything that the container wrote was passed on. */

@@ -1,0 +1,179 @@
+/** The commands of `tscontainer` that change what a container does. */
+import { type Command, InvalidArgumentError } from 'commander';
+import { KnownError } from '../../store/errors.js';
+import { printable } from '../../store/printable.js';
+import { defaultRoot, openForRunning } from '../../store/store.js';
+import { makeContainerFolders } from '../containers/container-files.js';
+import {
+  attachContainer,
+  destroyContainer,
+  killContainer,
+  pauseContainer,
+  renameContainer,
+  startContainer,
+  stopContainer,
+  waitForContainer,
+} from '../life/lifecycle.js';
+import { signalNumber } from '../life/signals.js';
+import { joinStreams, toOurOutputs } from './attach-streams.js';
+import { defaultDetachKeys, parseDetachKeys } from './detach-keys.js';
+import type { CliContext } from './main.js';
+import { checkArity } from './usage.js';
+
+interface Flags {
+  root?: string;
+  time?: number;
+  signal?: string;
+  force?: boolean;
+  attach?: boolean;
+  interactive?: boolean;
+  detachKeys: string;
+  stdin: boolean;
+  sigProxy: boolean;
+}
+
+const many = { least: 1, most: Number.POSITIVE_INFINITY };
+const seconds = (text: string): number => {
+  if (/^-?\d{1,9}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError(`strconv.ParseInt: parsing "${text}": invalid syntax`);
+};
+
+export function addLifeCommands(program: Command, context: CliContext): void {
+  const each = (
+    name: string,
+    description: string,
+    perform: (root: string, name: string, flags: Flags) => Promise<string | void>,
+  ): Command =>
+    program
+      .command(name)
+      .usage('[OPTIONS] CONTAINER [CONTAINER...]')
+      .description(description)
+      .argument('[names...]')
+      .action(async (names: string[], _own, command: Command) => {
+        checkArity(command, names, many);
+        const flags = command.optsWithGlobals<Flags>();
+        await inRoot(flags, async (root) => {
+          for (const given of names) {
+            try {
+              context.out(`${printable((await perform(root, given, flags)) ?? given)}\n`);
+            } catch (error) {
+              context.report(error);
+            }
+          }
+        });
+      });
+  const stop = (root: string, name: string, { time, signal }: Flags): Promise<void> =>
+    stopContainer(
+      root,
+      name,
+      { ...(time !== undefined && { timeout: time }), ...(signal && { signal: signalNumber(signal) }) },
+      signalNumber,
+    );
+  each('stop', 'Stop one or more running containers', stop)
+    .option('-s, --signal <string>', 'signal to send to the container')
+    .option('-t, --time <int>', 'seconds to wait before killing the container', seconds);
+  each('restart', 'Restart one or more containers', async (root, name, flags) => {
+    await stop(root, name, flags);
+    await startContainer(root, name);
+  })
+    .option('-s, --signal <string>', 'signal to send to the container')
+    .option('-t, --time <int>', 'seconds to wait before killing the container', seconds);
+  each('kill', 'Kill one or more running containers', (root, name, { signal = 'KILL' }) =>
+    killContainer(root, name, signalNumber(signal)),
+  ).option('-s, --signal <string>', 'signal to send to the container (default KILL)');
+  each('rm', 'Remove one or more containers', (root, name, { force = false }) => destroyContainer(root, name, force))
+    .alias('remove')
+    .option('-f, --force', 'force the removal of a running container (uses SIGKILL)');
+  each('pause', 'Pause all processes within one or more containers', (root, name) => pauseContainer(root, name, true));
+  each('unpause', 'Unpause all processes within one or more containers', (root, name) =>
+    pauseContainer(root, name, false),
+  );
+  each('wait', 'Block until one or more containers stop, then print their exit codes', async (root, name) =>
+    String(await waitForContainer(root, name)),
+  );
+  program
+    .command('rename')
+    .usage('CONTAINER NEW_NAME')
+    .description('Rename a container')
+    .argument('[names...]')
+    .action(async (names: string[], _own, command: Command) => {
+      checkArity(command, names, { least: 2, most: 2 });
+      const [from = '', to = ''] = names;
+      await inRoot(command.optsWithGlobals<Flags>(), (root) => renameContainer(root, from, to));
+    });
+  addStart(program, context);
+  addAttach(program);
+}
+
+function addStart(program: Command, context: CliContext): void {
+  program
+    .command('start')
+    .usage('[OPTIONS] CONTAINER [CONTAINER...]')
+    .description('Start one or more stopped containers')
+    .argument('[names...]')
+    .option('-a, --attach', 'attach STDOUT/STDERR and forward signals')
+    .option('-i, --interactive', "attach container's STDIN")
+    .option('--detach-keys <string>', 'override the key sequence for detaching a container', defaultDetachKeys)
+    .action(async (names: string[], _own, command: Command) => {
+      checkArity(command, names, many);
+      const flags = command.optsWithGlobals<Flags>();
+      await inRoot(flags, async (root) => {
+        if (flags.attach || flags.interactive) await startAttached(root, names, flags);
+        else await startAll(root, names, context);
+      });
+    });
+}
+
+async function startAll(root: string, names: string[], context: CliContext): Promise<void> {
+  const failed: string[] = [];
+  for (const name of names) {
+    try {
+      await startContainer(root, name);
+      context.out(`${printable(name)}\n`);
+    } catch (error) {
+      context.report(error);
+      failed.push(printable(name));
+    }
+  }
+  if (failed.length > 0) context.err(`Error: failed to start containers: ${failed.join(', ')}\n`);
+}
+
+async function startAttached(root: string, names: string[], flags: Flags): Promise<void> {
+  const [name = '', other] = names;
+  if (other !== undefined) throw new KnownError('E_USAGE', 'you cannot start and attach multiple containers at once');
+  const attachment = await startContainer(root, name, toOurOutputs);
+  if (attachment === undefined) return;
+  const end = await joinStreams(attachment, {
+    input: flags.interactive ?? false,
+    detachKeys: parseDetachKeys(flags.detachKeys),
+    signals: true,
+  });
+  if (typeof end === 'number') process.exitCode = end;
+}
+
+function addAttach(program: Command): void {
+  program
+    .command('attach')
+    .usage('[OPTIONS] CONTAINER')
+    .description('Attach local standard input, output, and error streams to a running container')
+    .argument('[names...]')
+    .option('--detach-keys <string>', 'override the key sequence for detaching a container', defaultDetachKeys)
+    .option('--no-stdin', 'do not attach STDIN')
+    .option('--no-sig-proxy', 'do not proxy received signals to the process')
+    .action(async (names: string[], _own, command: Command) => {
+      checkArity(command, names, { least: 1, most: 1 });
+      const flags = command.optsWithGlobals<Flags>();
+      const detachKeys = parseDetachKeys(flags.detachKeys);
+      await inRoot(flags, async (root) => {
+        const attachment = await attachContainer(root, names[0] ?? '', toOurOutputs);
+        const end = await joinStreams(attachment, { input: flags.stdin, detachKeys, signals: flags.sigProxy });
+        if (typeof end === 'number') process.exitCode = end;
+      });
+    });
+}
+
+async function inRoot(flags: Flags, work: (root: string) => Promise<void>): Promise<void> {
+  using store = await openForRunning(flags.root ?? defaultRoot());
+  makeContainerFolders(store.root);
+  await work(store.root);
+}

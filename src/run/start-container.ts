@@ -1,0 +1,64 @@
+/** Starting a container that is made: cgroups, files of its own, the mount of its layers, its processes. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { mountOverlay } from '../../store/linux/overlay.js';
+import { overlayHome, readLower } from '../../store/overlay2/layer-dir.js';
+import { type ContainerFiles, containerFiles } from '../containers/container-files.js';
+import { type ContainerRecord, writeRecord } from '../containers/container-record.js';
+import { type ContainerCgroup, prepareCgroup } from './cgroup/container-cgroup.js';
+import type { RunHooks } from './run-hooks.js';
+import type { ImageRunConfig, RunOptions } from './run-options.js';
+import { type ContainerSpec, containerSpec } from './spec/container-spec.js';
+import { hostFacts } from './spec/host-facts.js';
+import { launch } from './start/launch.js';
+
+/** What a start makes of a container today; the machine may have changed since the last one. */
+export function specOf({ id, request }: ContainerRecord): ContainerSpec {
+  if (request === undefined) throw new Error(`the container ${id} was made for one run`);
+  const { config, command, options } = request;
+  return containerSpec(id, {
+    image: config as ImageRunConfig,
+    command,
+    options: options as RunOptions,
+    host: hostFacts(),
+  });
+}
+
+/** The record is written before the first cgroup is made. */
+export function makeCgroup(root: string, spec: ContainerSpec, record: ContainerRecord): ContainerCgroup {
+  const announce = (folders: string[]): void => {
+    record.cgroups = folders;
+    writeRecord(root, record);
+  };
+  const cgroup = prepareCgroup({ id: spec.id, limits: spec.limits, devices: spec.deviceRules, announce });
+  if (cgroup.folders.length === 0) announce([]);
+  return cgroup;
+}
+
+export interface Start {
+  root: string;
+  record: ContainerRecord;
+  spec: ContainerSpec;
+  cgroup: ContainerCgroup;
+  hooks?: RunHooks;
+}
+
+/** Mounts and runs, and settles with the exit status of the command when the container has ended. */
+export async function runInLayers({ root, record, spec, cgroup, hooks }: Start): Promise<number> {
+  const files = containerFiles(root, record.id);
+  writeFiles(files, spec);
+  const rootfs = mountOverlay({
+    home: overlayHome(root),
+    lower: readLower(root, record.mountId),
+    upper: { diff: join(record.mountId, 'diff'), work: join(record.mountId, 'work') },
+    // Nothing of a container that is thrown away needs to reach the disk.
+    volatile: record.autoRemove,
+  });
+  return await launch({ spec, rootfs, files, cgroup, ...(hooks && { hooks }) });
+}
+
+function writeFiles(files: ContainerFiles, { files: texts }: ContainerSpec): void {
+  writeFileSync(files.hostname, texts.hostname, { mode: 0o644 });
+  writeFileSync(files.hosts, texts.hosts, { mode: 0o644 });
+  writeFileSync(files.resolvConf, texts.resolvConf, { mode: 0o644 });
+}

@@ -1,0 +1,114 @@
+/** Answers those who connect to a container's supervisor. */
+import type { Socket } from 'node:net';
+import { KnownError } from '../../store/errors.js';
+import { type FramedConnection, frame, frameConnection } from '../containers/control/framed-connection.js';
+import {
+  type ClientMessage,
+  type ControlAnswer,
+  packError,
+  type ServerMessage,
+} from '../containers/control/protocol.js';
+import type { SupervisedContainer } from './supervised-container.js';
+import type { OutputSink } from './supervised-streams.js';
+
+export interface ControlServer {
+  /** Takes a new connection. */
+  serve(socket: Socket): void;
+  /** To everybody who is attached. */
+  readonly output: OutputSink;
+  /** Tells them of the end, and ends all connections. */
+  finish(exitCode: number): Promise<void>;
+}
+
+export interface Controlled {
+  container: () => SupervisedContainer;
+  /** Starts the container, once; settles when it executes its command. */
+  start(): Promise<void>;
+  /** Settles when it has ended for good. */
+  ended: Promise<number>;
+}
+
+export function createControlServer({ container, start, ended }: Controlled): ControlServer {
+  const attached = new Set<FramedConnection>();
+  const all = new Set<FramedConnection>();
+  const answers = new Set<Promise<void>>();
+
+  async function perform(request: ClientMessage, connection: FramedConnection): Promise<Partial<ControlAnswer>> {
+    const it = container();
+    switch (request.do) {
+      case 'start':
+        await start();
+        return {};
+      case 'attach':
+        if (request.output) attached.add(connection);
+        return { tty: it.options.tty ?? false };
+      case 'resize':
+        it.streams?.resize(request.size);
+        return {};
+      case 'kill':
+        it.kill(request.signal);
+        return {};
+      case 'stop':
+        await it.stop(request.signal, request.timeoutMs, ended);
+        return { exitCode: await ended };
+      case 'pause':
+        it.pause();
+        return {};
+      case 'unpause':
+        it.unpause();
+        return {};
+      case 'wait':
+        return { exitCode: await ended };
+      case 'rename':
+        it.setName(request.name);
+        return {};
+      case 'policy':
+        it.setPolicy(request.restart);
+        return {};
+      default:
+        throw new KnownError('E_USAGE', `an unknown request: ${JSON.stringify(request)}`);
+    }
+  }
+
+  async function answer(request: ClientMessage, connection: FramedConnection): Promise<void> {
+    const { id } = request;
+    let message: ServerMessage;
+    try {
+      const answered = await perform(request, connection);
+      message = { id, ok: { state: container().record.state, ...answered } };
+    } catch (error) {
+      message = { id, error: packError(error) };
+    }
+    await connection.send(frame.message, JSON.stringify(message));
+  }
+
+  return {
+    serve(socket) {
+      const connection = frameConnection(socket, (type, payload) => {
+        if (type === frame.data) return container().streams?.input(payload);
+        if (type === frame.end) container().streams?.endInput();
+        // Not waited for: what takes long must not keep input from the container.
+        if (type !== frame.message) return undefined;
+        const answered = answer(JSON.parse(payload.toString()), connection).then(() => void answers.delete(answered));
+        answers.add(answered);
+        return undefined;
+      });
+      all.add(connection);
+      void connection.closed.then(() => {
+        attached.delete(connection);
+        all.delete(connection);
+      });
+    },
+    async output(stream, chunk) {
+      const type = stream === 'stdout' ? frame.data : frame.error;
+      await Promise.all([...attached].map((connection) => connection.send(type, chunk)));
+    },
+    async finish(exitCode) {
+      const event: ServerMessage = { event: 'end', exitCode };
+      for (const connection of attached) await connection.send(frame.message, JSON.stringify(event));
+      await Promise.all(answers);
+      for (const connection of all) connection.close();
+      await Promise.all([...all].map(({ closed }) => closed));
+    },
+  };
+}

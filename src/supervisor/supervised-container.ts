@@ -1,0 +1,232 @@
+/** One container under supervision: what it is doing, and what can be done to it. */
+import { closeSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isErrno, KnownError } from '../../store/errors.js';
+import { makePipe } from '../../store/linux/anonymous-file.js';
+import { killProcesses, removeCgroups } from '../containers/cgroup-folders.js';
+import { containerFiles } from '../containers/container-files.js';
+import { type ContainerRecord, type RestartPolicy, writeRecord } from '../containers/container-record.js';
+import { wasOutOfMemory } from '../run/cgroup/memory-events.js';
+import type { RunOptions } from '../run/run-options.js';
+import type { Stage2Process } from '../run/start/stage2-process.js';
+import { openSocket } from '../run/start/standard-streams.js';
+import { makeCgroup, runInLayers, specOf } from '../run/start-container.js';
+import { setFrozen } from './freeze.js';
+import { openJsonLog, timestamp } from './json-log.js';
+import { createRestarts } from './restart-policy.js';
+import { type OutputSink, pipeStreams, ptyStreams, type SupervisedStreams } from './supervised-streams.js';
+
+/** Docker's status for a container that could not be started. */
+const FAILED = 125;
+
+export class SupervisedContainer {
+  readonly root: string;
+  readonly record: ContainerRecord;
+  readonly options: RunOptions;
+  readonly #output: OutputSink;
+  streams: SupervisedStreams | undefined;
+  #process: Stage2Process | undefined;
+  /** Interrupts the wait before a restart. */
+  #wake = new AbortController();
+
+  /** @param output is told everything that the container writes, besides the log */
+  constructor(root: string, record: ContainerRecord, output: OutputSink) {
+    this.root = root;
+    this.record = record;
+    this.options = (record.request?.options ?? {}) as RunOptions;
+    this.#output = output;
+  }
+
+  /**
+   * Starts it, and starts it again as its policy says, until it has ended for good.
+   *
+   * @param onStarted once its first process executes the command
+   * @throws KnownError when the first start fails
+   */
+  async run(onStarted: () => void): Promise<number> {
+    const restarts = createRestarts(() => this.policy);
+    this.#change({ stopped: false, restartCount: 0 });
+    for (;;) {
+      const began = performance.now();
+      const exitCode = await this.#runOnce(onStarted, restarts.count > 0);
+      const waitMs = restarts.after({
+        exitCode,
+        ranMs: performance.now() - began,
+        stopped: this.record.stopped ?? false,
+      });
+      if (waitMs === undefined) return exitCode;
+      this.#change({ state: 'restarting', restartCount: restarts.count });
+      this.#wake = new AbortController();
+      await delay(waitMs, undefined, { signal: this.#wake.signal }).catch(rethrowUnlessAborted);
+      if (this.record.stopped) {
+        this.#change({ state: 'exited' });
+        return exitCode;
+      }
+    }
+  }
+
+  get policy(): RestartPolicy {
+    return this.record.restart ?? { name: 'no', maximum: 0 };
+  }
+
+  async #runOnce(onStarted: () => void, isRestart: boolean): Promise<number> {
+    const { record, options } = this;
+    const log =
+      options.logDriver === 'none' ? undefined : openJsonLog(containerFiles(this.root, record.id).log, options);
+    const sink: OutputSink = (stream, chunk) => {
+      log?.write(stream, chunk);
+      return this.#output(stream, chunk);
+    };
+    try {
+      const exitCode = await this.#runInLayers(sink, onStarted);
+      this.#recordEnd({ exitCode, oomKilled: wasOutOfMemory(record.cgroups) });
+      return exitCode;
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      const exitCode = error instanceof KnownError ? (error.exitCode ?? FAILED) : FAILED;
+      this.#recordEnd({ exitCode, oomKilled: false, error: error.message });
+      // A start by the policy has nobody to be told of its failure.
+      if (!isRestart) {
+        this.#change({ state: 'created' });
+        throw error;
+      }
+      return exitCode;
+    } finally {
+      log?.finish();
+      log?.close();
+    }
+  }
+
+  async #runInLayers(sink: OutputSink, onStarted: () => void): Promise<number> {
+    const { root, record } = this;
+    const spec = specOf(record);
+    const cgroup = makeCgroup(root, spec, record);
+    const streams = spec.tty ? ptyStreams(sink) : pipeStreams(spec.interactive, sink);
+    const guard = openGuard();
+    try {
+      const hooks = {
+        streams,
+        guards: [guard.fd],
+        forwardsSignals: false,
+        started: (process: Stage2Process): void => {
+          this.streams = streams;
+          void guard.released().then(() => {
+            // It executes the command, or it has failed.
+            if (process.failure() !== undefined) return;
+            this.#process = process;
+            this.#change({ state: 'running', pid: process.pid() ?? 0, started: timestamp(), error: undefined });
+            onStarted();
+          });
+        },
+        ended: () => undefined,
+      };
+      return await runInLayers({ root, record, spec, cgroup, hooks });
+    } finally {
+      this.streams = undefined;
+      this.#process = undefined;
+      streams.close();
+      await guard.released();
+    }
+  }
+
+  #recordEnd(end: { exitCode: number; oomKilled: boolean; error?: string }): void {
+    removeCgroups(this.record.cgroups);
+    this.#change({ ...end, state: 'exited', finished: timestamp(), cgroups: [], pid: undefined });
+  }
+
+  /** @throws KnownError when it is not running */
+  kill(signal: number): void {
+    const { pid } = this.#running(`Cannot kill container: ${this.record.name}`);
+    sendSignal(pid, signal);
+  }
+
+  pause(): void {
+    this.#running('Cannot pause');
+    if (this.record.state === 'paused') throw conflict(`Container ${this.record.id} is already paused`);
+    setFrozen(this.record.cgroups, true);
+    this.#change({ state: 'paused' });
+  }
+
+  unpause(): void {
+    if (this.record.state !== 'paused') throw conflict(`Container ${this.record.id} is not paused`);
+    setFrozen(this.record.cgroups, false);
+    this.#change({ state: 'running' });
+  }
+
+  /** From now on no policy starts it. Ends it, if need be by force; the caller waits for {@link run}. */
+  async stop(signal: number, timeoutMs: number, ended: Promise<unknown>): Promise<void> {
+    this.#change({ stopped: true });
+    this.#wake.abort();
+    const { pid } = this.record;
+    if (this.#process === undefined || pid === undefined) return;
+    sendSignal(pid, signal);
+    if (this.record.state === 'paused') this.unpause();
+    if (timeoutMs < 0) return;
+    const hasEnded = await Promise.race([ended.then(() => true), delay(timeoutMs, false, { ref: false })]);
+    if (!hasEnded) this.killAll();
+  }
+
+  /** SIGKILL for everything in it, frozen or not. */
+  killAll(): void {
+    this.#process?.kill();
+    for (const folder of this.record.cgroups) killProcesses(folder);
+    if (this.record.state === 'paused') this.unpause();
+  }
+
+  setName(name: string): void {
+    this.#change({ name });
+  }
+
+  setPolicy(restart: RestartPolicy): void {
+    this.#change({ restart });
+  }
+
+  #running(what: string): { pid: number } {
+    const { pid } = this.record;
+    if (this.#process !== undefined && pid !== undefined) return { pid };
+    throw conflict(`${what}: Container ${this.record.id} is not running`);
+  }
+
+  #change(change: { [Key in keyof ContainerRecord]?: ContainerRecord[Key] | undefined }): void {
+    Object.assign(this.record, change);
+    writeRecord(this.root, this.record);
+  }
+}
+
+interface Guard {
+  /** Held by the container's first process until it executes the command. */
+  fd: number;
+  /** Settles when nobody holds it any more; from the first call on this process does not. */
+  released(): Promise<void>;
+}
+
+function openGuard(): Guard {
+  const { read, write } = makePipe();
+  let end: Promise<void> | undefined;
+  return {
+    fd: write,
+    released: () =>
+      (end ??= new Promise((resolve) => {
+        closeSync(write);
+        const pipe = openSocket({ fd: read, readable: true, writable: false });
+        pipe.on('error', () => pipe.destroy());
+        pipe.on('close', () => resolve()).resume();
+      })),
+  };
+}
+
+function sendSignal(pid: number, signal: number): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (!isErrno(error, 'ESRCH')) throw error;
+  }
+}
+
+function conflict(message: string): KnownError {
+  return new KnownError('E_CONFLICT', message);
+}
+
+function rethrowUnlessAborted(error: unknown): void {
+  if (!(error instanceof Error && error.name === 'AbortError')) throw error;
+}

@@ -1,0 +1,126 @@
+/** Streams of a container whose supervisor has them: output is logged and sent to whoever is attached, who may also send input. */
+import { once } from 'node:events';
+import { closeSync, createWriteStream, openSync, read, type WriteStream } from 'node:fs';
+import type { Socket } from 'node:net';
+import { promisify } from 'node:util';
+import { isErrno } from '../../store/errors.js';
+import { makePipe } from '../../store/linux/anonymous-file.js';
+import type { WindowSize } from '../containers/control/protocol.js';
+import { openSocket, type StandardStreams } from '../run/start/standard-streams.js';
+import { openPty, setWindowSize } from '../run/tty/pty.js';
+
+export interface SupervisedStreams extends StandardStreams {
+  /** Settles when the container has room for more. */
+  input(chunk: Buffer): Promise<void>;
+  endInput(): void;
+  resize(size: WindowSize): void;
+  /** Gives up what a container that was not started did not take. */
+  close(): void;
+}
+
+/** Takes output; a promise makes the container wait. */
+export type OutputSink = (stream: 'stdout' | 'stderr', chunk: Buffer) => Promise<void> | void;
+
+const readAsync = promisify(read);
+const READ_BYTES = 64 * 1024;
+const UNKNOWN_SIZE: WindowSize = { rows: 24, columns: 80 };
+
+/** @param interactive whether input stays open though nobody is attached */
+export function pipeStreams(interactive: boolean, sink: OutputSink): SupervisedStreams {
+  const input = interactive ? makePipe() : { read: openSync('/dev/null', 'r+'), write: undefined };
+  const [out, err] = [makePipe(), makePipe()];
+  let unused = [input.read, out.read, out.write, err.read, err.write];
+  if (input.write !== undefined) unused.push(input.write);
+  let writer: Socket | undefined;
+  let copies: Promise<void>[] = [];
+  return {
+    stdio: [input.read, out.write, err.write],
+    started() {
+      unused = [];
+      for (const fd of [input.read, out.write, err.write]) closeSync(fd);
+      if (input.write !== undefined) {
+        const pipe = openSocket({ fd: input.write, readable: false, writable: true });
+        // The command may end, or close its input, before others stop sending.
+        pipe.on('error', () => pipe.destroy());
+        writer = pipe;
+      }
+      copies = [copy(out.read, 'stdout', sink), copy(err.read, 'stderr', sink)];
+    },
+    async finished() {
+      await Promise.all(copies);
+      writer?.destroy();
+    },
+    async input(chunk) {
+      if (writer?.writable !== true || writer.write(Buffer.from(chunk))) return;
+      await Promise.race([once(writer, 'drain'), once(writer, 'close')]);
+    },
+    endInput: () => void writer?.end(),
+    resize: () => undefined,
+    close() {
+      for (const fd of unused) closeSync(fd);
+      unused = [];
+    },
+  };
+}
+
+async function copy(fd: number, stream: 'stdout' | 'stderr', sink: OutputSink): Promise<void> {
+  const pipe = openSocket({ fd, readable: true, writable: false });
+  for await (const chunk of pipe as AsyncIterable<Buffer>) await sink(stream, chunk);
+}
+
+/** Both outputs are one, and input is always taken: that is what a terminal is. */
+export function ptyStreams(sink: OutputSink): SupervisedStreams {
+  const pty = openPty(UNKNOWN_SIZE);
+  let unused = [pty.master, pty.slave, pty.devpts];
+  let input: WriteStream | undefined;
+  let output: Promise<void> = Promise.resolve();
+  return {
+    pty,
+    stdio: [pty.slave, pty.slave, pty.slave],
+    started() {
+      unused = [];
+      closeSync(pty.slave);
+      closeSync(pty.devpts);
+      // Its end closes the descriptor.
+      input = createWriteStream('', { fd: pty.master });
+      input.on('error', rethrowUnlessGone);
+      output = copyTerminal(pty.master, sink);
+    },
+    async finished() {
+      await output;
+      input?.destroy();
+      input = undefined;
+    },
+    async input(chunk) {
+      if (input === undefined || input.write(Buffer.from(chunk))) return;
+      await Promise.race([once(input, 'drain'), once(input, 'close')]);
+    },
+    endInput: () => undefined,
+    resize(size) {
+      if (input !== undefined) setWindowSize(pty.master, size);
+    },
+    close() {
+      for (const fd of unused) closeSync(fd);
+      unused = [];
+    },
+  };
+}
+
+/** Read in the thread pool, because libuv takes a hang-up after a short read for the end of a terminal. */
+async function copyTerminal(master: number, sink: OutputSink): Promise<void> {
+  const buffer = Buffer.allocUnsafe(READ_BYTES);
+  try {
+    for (;;) {
+      const { bytesRead } = await readAsync(master, buffer, 0, buffer.length, null);
+      if (bytesRead === 0) return;
+      await sink('stdout', buffer.subarray(0, bytesRead));
+    }
+  } catch (error) {
+    rethrowUnlessGone(error);
+  }
+}
+
+/** The kernel says EIO when the other side is gone. */
+function rethrowUnlessGone(error: unknown): void {
+  if (!isErrno(error, 'EIO')) throw error;
+}
