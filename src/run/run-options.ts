@@ -57,6 +57,9 @@ export interface DeviceRequest {
   permissions: string;
 }
 
+/** A running container by name, id or the beginning of one. */
+export type OfContainer = `container:${string}`;
+
 /** Everything about a run that the image does not say. Sizes in bytes. Absent means Docker's default. */
 export interface RunOptions {
   name?: string;
@@ -75,10 +78,11 @@ export interface RunOptions {
   mounts?: MountRequest[];
   readonly?: boolean;
   shmSize?: number;
-  network?: 'none' | 'host';
-  pid?: 'host';
-  ipc?: 'host' | 'private';
-  uts?: 'host';
+  network?: 'none' | 'host' | OfContainer;
+  pid?: 'host' | OfContainer;
+  ipc?: 'host' | 'private' | OfContainer;
+  uts?: 'host' | OfContainer;
+  cgroupns?: 'host' | 'private';
   memory?: number;
   /** Memory and swap together; -1 for no limit. */
   memorySwap?: number;
@@ -92,7 +96,13 @@ export interface RunOptions {
   noNewPrivileges?: boolean;
   /** The text of a profile in Docker's format, or `unconfined`. */
   seccomp?: string;
+  /** The name of a profile that is loaded in the kernel, or `unconfined`. */
+  apparmor?: string;
+  /** Leave the kernel's files as they are: nothing masked, nothing read-only that Docker makes so. */
+  unmaskedPaths?: boolean;
   devices?: DeviceRequest[];
+  /** `c 42:* rmw`, as the device list of cgroup v1 has it. */
+  deviceCgroupRules?: string[];
   sysctls?: Record<string, string>;
   init?: boolean;
   stopSignal?: string;

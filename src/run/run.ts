@@ -19,6 +19,7 @@ import { removeContainer } from '../containers/remove-container.js';
 import { sweepDeadContainers } from '../containers/sweep.js';
 import { type ContainerCgroup, prepareCgroup } from './cgroup/container-cgroup.js';
 import { wasOutOfMemory } from './cgroup/memory-events.js';
+import type { JoinedContainers } from './join/joined-containers.js';
 import type { RunHooks } from './run-hooks.js';
 import type { RunImage, RunOptions } from './run-options.js';
 import { type ContainerSpec, containerSpec } from './spec/container-spec.js';
@@ -56,18 +57,29 @@ export async function run(request: RunRequest): Promise<RunResult> {
   const id = randomId();
   const { name: wantedName } = options;
   if (wantedName !== undefined) checkName(wantedName);
-  const spec = containerSpec(id, { image: image.config, command: request.command, options, host: hostFacts() });
+  const joined = await joinedBy(root, options);
+  using _joined = { [Symbol.dispose]: () => joined?.close() };
+  const host = { ...hostFacts(), ...(joined?.hostname !== undefined && { hostname: joined.hostname }) };
+  const spec = containerSpec(id, { image: image.config, command: request.command, options, host });
   makeContainerFolders(root);
   sweepDeadContainers(root);
   using lock = await holdContainer(root, id);
   const record = newRecord(request, spec);
+  if (joined?.networkOf !== undefined) record.networkOf = joined.networkOf;
   try {
-    return await runRecorded(request, spec, record);
+    return await runRecorded(request, spec, record, joined?.namespaces ?? {});
   } catch (error) {
     removeContainer(root, record);
     lock.release();
     throw error;
   }
+}
+
+async function joinedBy(root: string, options: RunOptions): Promise<JoinedContainers | undefined> {
+  const { network, pid, ipc, uts } = options;
+  if (![network, pid, ipc, uts].some((option) => option?.startsWith('container:'))) return undefined;
+  const { openJoined } = await import('./join/joined-containers.js');
+  return openJoined(root, options);
 }
 
 /** Another process that sweeps may have the new file for a moment; it takes it for that of a dead container and lets go. */
@@ -90,7 +102,12 @@ function newRecord({ image, options }: RunRequest, spec: ContainerSpec): Contain
   };
 }
 
-async function runRecorded(request: RunRequest, spec: ContainerSpec, record: ContainerRecord): Promise<RunResult> {
+async function runRecorded(
+  request: RunRequest,
+  spec: ContainerSpec,
+  record: ContainerRecord,
+  namespaces: JoinedContainers['namespaces'],
+): Promise<RunResult> {
   const { root, image } = request;
   const files = containerFiles(root, spec.id);
   mkdirSync(files.dir, 0o700);
@@ -109,7 +126,8 @@ async function runRecorded(request: RunRequest, spec: ContainerSpec, record: Con
     volatile: record.autoRemove,
   });
   const { hooks } = request;
-  const exitCode = await launch({ spec, rootfs, files, cgroup, ...(hooks && { hooks }) });
+  const shown = record.networkOf === undefined ? files : { ...containerFiles(root, record.networkOf), dir: files.dir };
+  const exitCode = await launch({ spec, rootfs, files: shown, cgroup, namespaces, ...(hooks && { hooks }) });
   hooks?.ended({ root, mountId: record.mountId, cgroups: record.cgroups });
   return await finish(root, record, exitCode);
 }

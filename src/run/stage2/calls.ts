@@ -46,6 +46,7 @@ const table = {
   prlimit64: [302, 261],
   setns: [308, 268],
   seccomp: [317, 277],
+  open_tree: [428, 428],
   move_mount: [429, 429],
   clone3: [435, 435],
   close_range: [436, 436],

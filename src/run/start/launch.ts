@@ -3,10 +3,16 @@ import { closeSync, existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { KnownError } from '../../../store/errors.js';
 import { changeMount, cloneMount } from '../../../store/linux/mount.js';
-import { MOUNT_ATTR_RDONLY } from '../../../store/linux/mount-flags.js';
+import {
+  MOUNT_ATTR_NODEV,
+  MOUNT_ATTR_NOEXEC,
+  MOUNT_ATTR_NOSUID,
+  MOUNT_ATTR_RDONLY,
+} from '../../../store/linux/mount-flags.js';
 import type { ContainerFiles } from '../../containers/container-files.js';
 import type { ContainerCgroup } from '../cgroup/container-cgroup.js';
 import { openCgroup } from '../cgroup/open-cgroup.js';
+import type { JoinedContainers } from '../join/joined-containers.js';
 import { containerProgram, type StartPlan } from '../program/container-program.js';
 import type { RunHooks } from '../run-hooks.js';
 import type { MountRequest } from '../run-options.js';
@@ -32,6 +38,8 @@ export interface LaunchRequest {
   rootfs: number;
   files: ContainerFiles;
   cgroup: ContainerCgroup;
+  /** Descriptors of namespaces of other containers. */
+  namespaces: JoinedContainers['namespaces'];
   hooks?: RunHooks;
 }
 
@@ -73,6 +81,14 @@ export async function launch(request: LaunchRequest): Promise<number> {
   }
 }
 
+/** A cgroup as a container may see it. */
+function cgroupMount(folder: string, isWritable: boolean): number {
+  const mount = cloneMount(folder);
+  const strict = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+  changeMount(mount, { set: strict | (isWritable ? 0 : MOUNT_ATTR_RDONLY) });
+  return mount;
+}
+
 function hostArchitecture(): Architecture {
   if (process.arch === 'x64' || process.arch === 'arm64') return process.arch;
   throw new KnownError('E_UNSUPPORTED', `containers cannot be run on ${process.arch}`, { exitCode: 125 });
@@ -84,7 +100,7 @@ interface Prepared {
 }
 
 function prepare(
-  { spec, rootfs, files, cgroup, hooks }: LaunchRequest,
+  { spec, rootfs, files, cgroup, namespaces, hooks }: LaunchRequest,
   made: { filter: Buffer | undefined; terminal: TerminalStreams | undefined; ours: number[] },
 ): Prepared {
   const { filter, terminal, ours } = made;
@@ -98,6 +114,7 @@ function prepare(
     return handed.add(fd);
   };
   const root = handed.add(rootfs);
+  const usesHostIpc = !spec.own.ipc && namespaces.ipc === undefined;
   const volumes = prepareVolumes(rootfs, [...ownFiles(files, spec), ...spec.mounts]);
   if (spec.readonly) changeMount(rootfs, { set: MOUNT_ATTR_RDONLY });
   const plan: StartPlan = {
@@ -107,9 +124,12 @@ function prepare(
       shmSize: spec.shmSize,
       cgroup: cgroup.view,
       devpts: terminal === undefined ? undefined : handed.add(terminal.pty.devpts),
-      shm: spec.own.ipc ? undefined : own(cloneMount('/dev/shm')),
+      shm: usesHostIpc ? own(cloneMount('/dev/shm')) : undefined,
       // Where the host has none mounted, a new one shows the same queues: they belong to the namespace.
-      mqueue: spec.own.ipc || !existsSync('/dev/mqueue') ? undefined : own(cloneMount('/dev/mqueue')),
+      mqueue: usesHostIpc && existsSync('/dev/mqueue') ? own(cloneMount('/dev/mqueue')) : undefined,
+      cgroupFolders: spec.own.cgroup
+        ? undefined
+        : cgroup.folders.map((path) => own(cgroupMount(path, spec.privileged))),
     },
     attachments: volumes.map(({ mount, target, make }) => ({ fd: own(mount), target, make })),
     privileges: {
@@ -123,6 +143,7 @@ function prepare(
     env: environmentOf(spec, identity),
     tasks: cgroup.tasks,
     cgroup: cgroup.folderV2 === undefined ? undefined : own(openCgroup(cgroup.folderV2)),
+    joined: Object.fromEntries(Object.entries(namespaces).map(([kind, fd]) => [kind, handed.add(fd)])),
     firstStray: 0,
     reportsEnd: hooks !== undefined,
   };
