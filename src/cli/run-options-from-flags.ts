@@ -7,6 +7,7 @@ import { printable } from '../../store/printable.js';
 import type { DeviceRequest, OfContainer, RunOptions, Ulimit } from '../run/run-options.js';
 import { environmentFlags } from './run-env-flags.js';
 import { invalidArgument, type ParsedFlags, usage } from './run-flag-parser.js';
+import { ioFlags } from './run-io-flags.js';
 import { mountFlag, tmpfsFlag, volumeFlag } from './run-mount-flags.js';
 import { integerFlag, sizeFlag } from './run-size-flag.js';
 
@@ -37,10 +38,17 @@ export function optionsFromFlags(flags: ParsedFlags, caller: NodeJS.ProcessEnv):
     cgroupns: cgroupnsFlag(flags.last('cgroupns')),
     memory: sizeFlag(flags.last('memory'), '-m, --memory'),
     memorySwap: sizeFlag(flags.last('memory-swap'), '--memory-swap', true),
+    memoryReservation: sizeFlag(flags.last('memory-reservation'), '--memory-reservation'),
+    memorySwappiness: integerFlag(flags.last('memory-swappiness'), '--memory-swappiness'),
+    oomKillDisable: flags.has('oom-kill-disable'),
     cpus: cpusFlag(flags.last('cpus')),
+    cpuQuota: integerFlag(flags.last('cpu-quota'), '--cpu-quota'),
+    cpuPeriod: integerFlag(flags.last('cpu-period'), '--cpu-period'),
     cpuShares: integerFlag(flags.last('cpu-shares'), '-c, --cpu-shares'),
     cpusetCpus: flags.last('cpuset-cpus'),
+    cpusetMems: flags.last('cpuset-mems'),
     pidsLimit: integerFlag(flags.last('pids-limit'), '--pids-limit'),
+    ...ioFlags(flags),
     ulimits: flags.all('ulimit').map(ulimitFlag),
     capAdd: flags.all('cap-add'),
     capDrop: flags.all('cap-drop'),

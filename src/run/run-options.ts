@@ -50,6 +50,20 @@ export interface Ulimit {
   hard: number;
 }
 
+/** A block device, and its weight of 10 to 1000. */
+export interface DeviceWeight {
+  path: string;
+  weight: number;
+}
+
+/** A block device, and how much of what a second. */
+export interface DeviceThrottle {
+  path: string;
+  kind: 'read-bps' | 'write-bps' | 'read-iops' | 'write-iops';
+  /** Bytes or operations. */
+  rate: number;
+}
+
 export interface DeviceRequest {
   source: string;
   target: string;
@@ -86,10 +100,27 @@ export interface RunOptions {
   memory?: number;
   /** Memory and swap together; -1 for no limit. */
   memorySwap?: number;
+  /** What the container keeps when memory gets scarce on the machine. */
+  memoryReservation?: number;
+  /** 0 to 100; cgroup v1. */
+  memorySwappiness?: number;
+  /** At its limit the container waits for memory instead of being killed; cgroup v1. */
+  oomKillDisable?: boolean;
   cpus?: number;
+  /** Microseconds of processor time in each period, instead of `cpus`. */
+  cpuQuota?: number;
+  /** Microseconds. */
+  cpuPeriod?: number;
   cpuShares?: number;
   cpusetCpus?: string;
+  cpusetMems?: string;
   pidsLimit?: number;
+  /** 10 to 1000, against other containers. */
+  blkioWeight?: number;
+  blkioWeightDevices?: DeviceWeight[];
+  throttles?: DeviceThrottle[];
+  /** Bytes by page size as the kernel writes it, `2MB`. */
+  hugetlb?: Record<string, number>;
   ulimits?: Ulimit[];
   capAdd?: string[];
   capDrop?: string[];

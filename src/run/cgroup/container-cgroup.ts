@@ -47,10 +47,19 @@ export function prepareCgroup(wish: CgroupWish, hierarchies: Hierarchies = findH
 const controllerOf: Record<keyof Limits, string> = {
   memory: 'memory',
   memorySwap: 'memory',
+  memoryReservation: 'memory',
+  memorySwappiness: 'memory',
+  oomKillDisable: 'memory',
   cpuQuota: 'cpu',
+  cpuPeriod: 'cpu',
   cpuShares: 'cpu',
   cpus: 'cpuset',
+  mems: 'cpuset',
   pids: 'pids',
+  blkioWeight: 'blkio',
+  blkioWeightDevices: 'blkio',
+  throttles: 'blkio',
+  hugetlb: 'hugetlb',
 };
 
 /**

@@ -109,7 +109,7 @@ export function containerSpec(
     deviceRules: privileged
       ? undefined
       : [...defaultDeviceRules, ...asked.rules, ...(options.deviceCgroupRules ?? []).map(parseDeviceRule)],
-    limits: containerLimits(options, cpuCount(host.onlineCpus), host.onlineCpus),
+    limits: containerLimits(options, host),
     privileged,
     init: options.init ?? false,
     tty,
@@ -158,13 +158,6 @@ function networkFiles(
     hosts: ownNetwork ? hostsFile(extra) : hostsFileOfHost(host.hosts, extra),
     resolvConf: resolvConf(host.resolvConf, wanted),
   };
-}
-
-function cpuCount(online: string): number {
-  return online.split(',').reduce((sum, part) => {
-    const [first = 0, last = first] = part.split('-').map(Number);
-    return sum + last - first + 1;
-  }, 0);
 }
 
 function checkScore(score: number | undefined): number | undefined {
