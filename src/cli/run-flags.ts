@@ -69,6 +69,7 @@ export const runFlags: readonly Flag[] = [
   on('read-only', "Mount the container's root filesystem as read only"),
   on('rm', 'Remove the container and its layer when it exits'),
   value('root', 'directory', 'The data root to use instead of $TSPULL_ROOT or /var/lib/tspull'),
+  value('runtime', 'string', 'An installed OCI runtime to use instead: runc, crun, or a path'),
   on('sandbox', 'For untrusted code: no network, privileges or changes, limits on all it can use'),
   value('security-opt', 'list', 'seccomp=FILE|unconfined, no-new-privileges, apparmor=NAME, systempaths=unconfined'),
   value('shm-size', 'bytes', 'Size of /dev/shm'),

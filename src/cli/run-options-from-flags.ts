@@ -14,6 +14,7 @@ import { integerFlag, sizeFlag } from './run-size-flag.js';
 export function optionsFromFlags(flags: ParsedFlags, caller: NodeJS.ProcessEnv): RunOptions {
   const options: { [Key in keyof RunOptions]: RunOptions[Key] | undefined } = {
     name: flags.last('name') || undefined,
+    runtime: flags.last('runtime') || undefined,
     autoRemove: flags.has('rm'),
     interactive: flags.has('interactive'),
     tty: flags.has('tty'),

@@ -76,6 +76,8 @@ export type OfContainer = `container:${string}`;
 
 /** Everything about a run that the image does not say. Sizes in bytes. Absent means Docker's default. */
 export interface RunOptions {
+  /** An OCI runtime to hand the container to instead: a name such as `runc`, or a path. */
+  runtime?: string;
   name?: string;
   autoRemove?: boolean;
   interactive?: boolean;

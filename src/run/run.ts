@@ -17,7 +17,7 @@ import { recordExit } from '../containers/record-exit.js';
 import { releaseImageLayers } from '../containers/release-image.js';
 import { removeContainer } from '../containers/remove-container.js';
 import { sweepDeadContainers } from '../containers/sweep.js';
-import { type ContainerCgroup, prepareCgroup } from './cgroup/container-cgroup.js';
+import { allFolders, type ContainerCgroup, prepareCgroup } from './cgroup/container-cgroup.js';
 import { wasOutOfMemory } from './cgroup/memory-events.js';
 import type { JoinedContainers } from './join/joined-containers.js';
 import type { RunHooks } from './run-hooks.js';
@@ -113,7 +113,7 @@ async function runRecorded(
   mkdirSync(files.dir, 0o700);
   if (record.name === '') record.name = claimRandomName(root, spec.id);
   else claimName(root, record.name, spec.id);
-  const cgroup = makeCgroup(root, spec, record);
+  const cgroup = makeCgroup(root, spec, record, request.options.runtime);
   for (const warning of [...spec.warnings, ...cgroup.warnings]) request.onWarning?.(warning);
   await pinLayers(root, image, record);
   writeFiles(files, spec);
@@ -127,15 +127,20 @@ async function runRecorded(
   });
   const { hooks } = request;
   const shown = record.networkOf === undefined ? files : { ...containerFiles(root, record.networkOf), dir: files.dir };
-  const exitCode = await launch({ spec, rootfs, files: shown, cgroup, namespaces, ...(hooks && { hooks }) });
+  const start = { spec, rootfs, files: shown, cgroup, namespaces, ...(hooks && { hooks }) };
+  const { runtime } = request.options;
+  const exitCode =
+    runtime === undefined
+      ? await launch(start)
+      : await (await import('./oci/launch-runtime.js')).launchRuntime(runtime, start);
   hooks?.ended({ root, mountId: record.mountId, cgroups: record.cgroups });
   return await finish(root, record, exitCode);
 }
 
 /** The record is written before the first cgroup is made. */
-function makeCgroup(root: string, spec: ContainerSpec, record: ContainerRecord): ContainerCgroup {
+function makeCgroup(root: string, spec: ContainerSpec, record: ContainerRecord, runtime?: string): ContainerCgroup {
   const announce = (folders: string[]): void => {
-    record.cgroups = folders;
+    record.cgroups = runtime === undefined ? folders : allFolders(spec.id);
     writeRecord(root, record);
   };
   const cgroup = prepareCgroup({ id: spec.id, limits: spec.limits, devices: spec.deviceRules, announce });

@@ -104,11 +104,11 @@ const masked = [
   '/sys/devices/virtual/powercap',
   '/sys/firmware',
 ];
-const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
+export const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
 
 /** Hides some paths and makes others read-only. /dev/null is the one that was just made. */
 export function addMasks(program: Program): void {
-  for (const path of [...masked, ...thermalThrottles()]) {
+  for (const path of maskedPaths()) {
     if (!existsSync(path)) continue;
     if (statSync(path).isDirectory())
       program.call('mount', ['tmpfs', path, 'tmpfs', STRICT | MS_RDONLY, 'size=0k'], `the mask on ${path}`);
@@ -119,6 +119,10 @@ export function addMasks(program: Program): void {
     program.call('mount', [path, path, 0, MS_BIND | MS_REC, 0], path);
     program.call('mount', [0, path, 0, MS_BIND | MS_REC | MS_REMOUNT | MS_RDONLY | STRICT, 0], `${path} read-only`);
   }
+}
+
+export function maskedPaths(): string[] {
+  return [...masked, ...thermalThrottles()];
 }
 
 function thermalThrottles(): string[] {

@@ -89,7 +89,7 @@ function cgroupMount(folder: string, isWritable: boolean): number {
   return mount;
 }
 
-function hostArchitecture(): Architecture {
+export function hostArchitecture(): Architecture {
   if (process.arch === 'x64' || process.arch === 'arm64') return process.arch;
   throw new KnownError('E_UNSUPPORTED', `containers cannot be run on ${process.arch}`, { exitCode: 125 });
 }
@@ -157,7 +157,7 @@ function environmentOf(spec: ContainerSpec, { home }: Identity): string[] {
 }
 
 /** The three files that tsrun writes for a container, where the caller does not mount something else. As read-only as the root. */
-function ownFiles(files: ContainerFiles, { mounts, readonly }: ContainerSpec): MountRequest[] {
+export function ownFiles(files: ContainerFiles, { mounts, readonly }: ContainerSpec): MountRequest[] {
   const own = [
     ['/etc/resolv.conf', files.resolvConf],
     ['/etc/hostname', files.hostname],
@@ -168,7 +168,7 @@ function ownFiles(files: ContainerFiles, { mounts, readonly }: ContainerSpec): M
     .map(([target, source]) => ({ type: 'bind', source, target, readonly }));
 }
 
-function exitOf({ child }: Stage2Process): Promise<number> {
+export function exitOf({ child }: Stage2Process): Promise<number> {
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('exit', (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));

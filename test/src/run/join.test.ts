@@ -191,3 +191,8 @@ test('a name that a container wrote to its hostname file is taken as a name only
     await first.end();
   }
 });
+
+test('what was killed is swept', { skip }, () => {
+  assert.equal(tsrun(root, ['--rm', 'bb', 'true']).status, 0);
+  assert.deepEqual(readdirSync(join(root, 'tspull/live')), []);
+});
