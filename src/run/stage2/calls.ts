@@ -14,6 +14,7 @@ const table = {
   clone: [56, 220],
   execve: [59, 221],
   wait4: [61, 260],
+  nanosleep: [35, 101],
   getpid: [39, 172],
   kill: [62, 129],
   fcntl: [72, 25],
