@@ -42,7 +42,8 @@ export function addLifeCommands(program: Command, context: CliContext): void {
   const each = (
     name: string,
     description: string,
-    perform: (root: string, name: string, flags: Flags) => Promise<string | void>,
+    /** A text that it settles with is printed in place of the name. */
+    perform: (root: string, name: string, flags: Flags) => Promise<unknown>,
   ): Command =>
     program
       .command(name)
@@ -55,7 +56,8 @@ export function addLifeCommands(program: Command, context: CliContext): void {
         await inRoot(flags, async (root) => {
           for (const given of names) {
             try {
-              context.out(`${printable((await perform(root, given, flags)) ?? given)}\n`);
+              const said = await perform(root, given, flags);
+              context.out(`${printable(typeof said === 'string' ? said : given)}\n`);
             } catch (error) {
               context.report(error);
             }

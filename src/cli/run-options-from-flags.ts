@@ -3,15 +3,17 @@ import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { isErrno } from '../../store/errors.js';
 import { printable } from '../../store/printable.js';
-import type { DeviceRequest, RunOptions, Ulimit } from '../run/run-options.js';
+import type { DeviceRequest, OfContainer, RunOptions, Ulimit } from '../run/run-options.js';
 import { environmentFlags } from './run-env-flags.js';
 import { invalidArgument, type ParsedFlags, usage } from './run-flag-parser.js';
+import { ioFlags } from './run-io-flags.js';
 import { mountFlag, tmpfsFlag, volumeFlag } from './run-mount-flags.js';
 import { integerFlag, sizeFlag } from './run-size-flag.js';
 
 export function optionsFromFlags(flags: ParsedFlags, caller: NodeJS.ProcessEnv): RunOptions {
   const options: { [Key in keyof RunOptions]: RunOptions[Key] | undefined } = {
     name: flags.last('name') || undefined,
+    runtime: flags.last('runtime') || undefined,
     autoRemove: flags.has('rm'),
     interactive: flags.has('interactive'),
     tty: flags.has('tty'),
@@ -30,19 +32,28 @@ export function optionsFromFlags(flags: ParsedFlags, caller: NodeJS.ProcessEnv):
     readonly: flags.has('read-only'),
     shmSize: sizeFlag(flags.last('shm-size'), '--shm-size'),
     network: networkFlag(flags.last('network') ?? flags.last('net')),
-    pid: hostFlag(flags.last('pid'), 'PID'),
-    ipc: flags.last('ipc') === 'private' ? 'private' : hostFlag(flags.last('ipc'), 'IPC'),
-    uts: hostFlag(flags.last('uts'), 'UTS'),
+    pid: namespaceFlag(flags.last('pid'), 'PID'),
+    ipc: ipcFlag(flags.last('ipc')),
+    uts: namespaceFlag(flags.last('uts'), 'UTS'),
+    cgroupns: cgroupnsFlag(flags.last('cgroupns')),
     memory: sizeFlag(flags.last('memory'), '-m, --memory'),
     memorySwap: sizeFlag(flags.last('memory-swap'), '--memory-swap', true),
+    memoryReservation: sizeFlag(flags.last('memory-reservation'), '--memory-reservation'),
+    memorySwappiness: integerFlag(flags.last('memory-swappiness'), '--memory-swappiness'),
+    oomKillDisable: flags.has('oom-kill-disable'),
     cpus: cpusFlag(flags.last('cpus')),
+    cpuQuota: integerFlag(flags.last('cpu-quota'), '--cpu-quota'),
+    cpuPeriod: integerFlag(flags.last('cpu-period'), '--cpu-period'),
     cpuShares: integerFlag(flags.last('cpu-shares'), '-c, --cpu-shares'),
     cpusetCpus: flags.last('cpuset-cpus'),
+    cpusetMems: flags.last('cpuset-mems'),
     pidsLimit: integerFlag(flags.last('pids-limit'), '--pids-limit'),
+    ...ioFlags(flags),
     ulimits: flags.all('ulimit').map(ulimitFlag),
     capAdd: flags.all('cap-add'),
     capDrop: flags.all('cap-drop'),
     devices: flags.all('device').map(deviceFlag),
+    deviceCgroupRules: flags.all('device-cgroup-rule'),
     sysctls: Object.fromEntries(flags.all('sysctl').map((entry) => pair(entry))),
     init: flags.has('init'),
     stopSignal: signalFlag(flags.last('stop-signal')),
@@ -68,17 +79,30 @@ function pair(entry: string): [string, string] {
   return [name, value.join('=')];
 }
 
-function networkFlag(name: string | undefined): 'none' | 'host' | undefined {
-  if (name === undefined || name === 'none' || name === 'host') return name;
+function networkFlag(name: string | undefined): RunOptions['network'] {
+  if (name === undefined || name === 'none' || name === 'host' || isOfContainer(name)) return name;
   if (name === 'bridge' || name === 'default')
-    throw usage(`network ${name} is not supported: only none and host are in this version`);
+    throw usage(`network ${name} is not supported: only none, host and container:NAME are in this version`);
   throw usage(`network ${printable(name)} not found`);
 }
 
-function hostFlag(text: string | undefined, what: string): 'host' | undefined {
+function namespaceFlag(text: string | undefined, what: string): 'host' | OfContainer | undefined {
   if (text === undefined || text === '') return undefined;
-  if (text === 'host') return text;
+  if (text === 'host' || isOfContainer(text)) return text;
   throw usage(`--${what.toLowerCase()}: invalid ${what} mode`);
+}
+
+/** Any container's can be joined, so `shareable` adds nothing. */
+function ipcFlag(text: string | undefined): RunOptions['ipc'] {
+  return text === 'private' || text === 'shareable' ? 'private' : namespaceFlag(text, 'IPC');
+}
+
+const isOfContainer = (text: string): text is OfContainer => /^container:./.test(text);
+
+function cgroupnsFlag(text: string | undefined): RunOptions['cgroupns'] {
+  if (text === undefined || text === '') return undefined;
+  if (text === 'host' || text === 'private') return text;
+  throw usage('--cgroupns: invalid CGROUP mode');
 }
 
 function cpusFlag(text: string | undefined): number | undefined {
@@ -135,16 +159,20 @@ function addressFlag(text: string): string {
   return text;
 }
 
-function securityFlags(entries: readonly string[]): Pick<RunOptions, 'seccomp' | 'noNewPrivileges'> {
-  const result: Pick<RunOptions, 'seccomp' | 'noNewPrivileges'> = {};
+type SecurityOptions = Pick<RunOptions, 'seccomp' | 'noNewPrivileges' | 'apparmor' | 'unmaskedPaths'>;
+
+function securityFlags(entries: readonly string[]): SecurityOptions {
+  const result: SecurityOptions = {};
   for (const entry of entries) {
     const [name = '', value = ''] = entry.split(/[=:](.*)/s);
     if (name === 'no-new-privileges') result.noNewPrivileges = value === '' || value === 'true';
     else if (name === 'seccomp' && value !== '') {
       if (value === 'builtin') delete result.seccomp;
       else result.seccomp = value === 'unconfined' ? value : readProfile(value);
-    } else if (!['label', 'apparmor'].includes(name))
-      throw usage(`invalid --security-opt: ${JSON.stringify(printable(entry))}`);
+    } else if (name === 'apparmor' && value !== '') result.apparmor = value;
+    else if (name === 'systempaths' && value === 'unconfined') result.unmaskedPaths = true;
+    else if (name !== 'label')
+      throw usage(`invalid --security-opt${/[=:]/.test(entry) ? ' 2' : ''}: ${JSON.stringify(printable(entry))}`);
   }
   return result;
 }

@@ -8,7 +8,7 @@ import { type CreateRequest, createContainer } from '../run/create-container.js'
 import { joinStreams, toOurOutputs } from './attach-streams.js';
 import { defaultDetachKeys, parseDetachKeys } from './detach-keys.js';
 import { labelFlags, lifeOptions, restartFlag } from './life-flags.js';
-import type { ParsedFlags } from './run-flag-parser.js';
+import { type ParsedFlags, usage } from './run-flag-parser.js';
 
 export type Say = (text: string) => void;
 
@@ -19,6 +19,8 @@ export async function createFromFlags(
   say: Say,
 ): Promise<ContainerRecord> {
   const restart = restartFlag(flags);
+  if (request.options.runtime !== undefined)
+    throw usage('conflicting options: --runtime is for containers in the foreground');
   const labels = labelFlags(flags.all('label-file'), flags.all('label'));
   const options = { ...request.options, ...lifeOptions(flags), labels };
   const cidFile = openCidFile(flags.last('cidfile'));

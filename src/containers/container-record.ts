@@ -28,6 +28,8 @@ export interface ContainerRecord {
   created: string;
   /** Removed as soon as it ends. */
   autoRemove: boolean;
+  /** The id of the container whose network and files about it this one uses. */
+  networkOf?: string;
   /** Folders below cgroup mounts that are the container's own. */
   cgroups: string[];
   state: ContainerState;

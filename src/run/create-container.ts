@@ -9,9 +9,10 @@ import { checkName, claimName, claimRandomName } from '../containers/container-n
 import { type ContainerRecord, type RestartPolicy, writeRecord } from '../containers/container-record.js';
 import { removeContainer } from '../containers/remove-container.js';
 import { sweepDeadContainers } from '../containers/sweep.js';
+import { hostWith, joinedBy } from './join/joined-by.js';
+import type { JoinedContainers } from './join/joined-containers.js';
 import type { RunImage, RunOptions } from './run-options.js';
 import { type ContainerSpec, containerSpec } from './spec/container-spec.js';
-import { hostFacts } from './spec/host-facts.js';
 
 export interface CreateRequest {
   /** A data root opened for running; the caller keeps it open until this is done. */
@@ -33,7 +34,8 @@ export async function createContainer(
   request: CreateRequest,
 ): Promise<{ record: ContainerRecord; warnings: string[] }> {
   const { root, image, command, options, restart } = request;
-  const { lock, record, spec } = await beginContainer(request);
+  using joined = await joinedBy(root, options);
+  const { lock, record, spec } = await beginContainer(request, joined);
   try {
     writeRecord(root, record);
     await pinLayers(root, record);
@@ -53,17 +55,19 @@ export async function createContainer(
 /** Checks the options, sweeps, and makes the lock, the folder and the name of a new container. */
 export async function beginContainer(
   request: CreateRequest,
+  joined: Partial<JoinedContainers>,
 ): Promise<{ lock: HeldLock; record: ContainerRecord; spec: ContainerSpec }> {
   const { root, image, command, options } = request;
   const id = randomId();
   if (options.name !== undefined) checkName(options.name);
-  const spec = containerSpec(id, { image: image.config, command, options, host: hostFacts() });
+  const spec = containerSpec(id, { image: image.config, command, options, host: hostWith(joined) });
   makeContainerFolders(root);
   sweepDeadContainers(root);
   // Another process that sweeps may have the new file for a moment; it takes it for that of a dead container and lets go.
   const files = containerFiles(root, id);
   const lock = await acquire(files.live, 'exclusive');
   const record = newRecord(request, spec);
+  if (joined.networkOf !== undefined) record.networkOf = joined.networkOf;
   try {
     mkdirSync(files.dir, 0o700);
     if (record.name === '') record.name = claimRandomName(root, id);

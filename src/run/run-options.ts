@@ -50,6 +50,20 @@ export interface Ulimit {
   hard: number;
 }
 
+/** A block device, and its weight of 10 to 1000. */
+export interface DeviceWeight {
+  path: string;
+  weight: number;
+}
+
+/** A block device, and how much of what a second. */
+export interface DeviceThrottle {
+  path: string;
+  kind: 'read-bps' | 'write-bps' | 'read-iops' | 'write-iops';
+  /** Bytes or operations. */
+  rate: number;
+}
+
 export interface DeviceRequest {
   source: string;
   target: string;
@@ -57,8 +71,13 @@ export interface DeviceRequest {
   permissions: string;
 }
 
+/** A running container by name, id or the beginning of one. */
+export type OfContainer = `container:${string}`;
+
 /** Everything about a run that the image does not say. Sizes in bytes. Absent means Docker's default. */
 export interface RunOptions {
+  /** An OCI runtime to hand the container to instead: a name such as `runc`, or a path. */
+  runtime?: string;
   name?: string;
   autoRemove?: boolean;
   interactive?: boolean;
@@ -75,24 +94,48 @@ export interface RunOptions {
   mounts?: MountRequest[];
   readonly?: boolean;
   shmSize?: number;
-  network?: 'none' | 'host';
-  pid?: 'host';
-  ipc?: 'host' | 'private';
-  uts?: 'host';
+  network?: 'none' | 'host' | OfContainer;
+  pid?: 'host' | OfContainer;
+  ipc?: 'host' | 'private' | OfContainer;
+  uts?: 'host' | OfContainer;
+  cgroupns?: 'host' | 'private';
   memory?: number;
   /** Memory and swap together; -1 for no limit. */
   memorySwap?: number;
+  /** What the container keeps when memory gets scarce on the machine. */
+  memoryReservation?: number;
+  /** 0 to 100; cgroup v1. */
+  memorySwappiness?: number;
+  /** At its limit the container waits for memory instead of being killed; cgroup v1. */
+  oomKillDisable?: boolean;
   cpus?: number;
+  /** Microseconds of processor time in each period, instead of `cpus`. */
+  cpuQuota?: number;
+  /** Microseconds. */
+  cpuPeriod?: number;
   cpuShares?: number;
   cpusetCpus?: string;
+  cpusetMems?: string;
   pidsLimit?: number;
+  /** 10 to 1000, against other containers. */
+  blkioWeight?: number;
+  blkioWeightDevices?: DeviceWeight[];
+  throttles?: DeviceThrottle[];
+  /** Bytes by page size as the kernel writes it, `2MB`. */
+  hugetlb?: Record<string, number>;
   ulimits?: Ulimit[];
   capAdd?: string[];
   capDrop?: string[];
   noNewPrivileges?: boolean;
   /** The text of a profile in Docker's format, or `unconfined`. */
   seccomp?: string;
+  /** The name of a profile that is loaded in the kernel, or `unconfined`. */
+  apparmor?: string;
+  /** Leave the kernel's files as they are: nothing masked, nothing read-only that Docker makes so. */
+  unmaskedPaths?: boolean;
   devices?: DeviceRequest[];
+  /** `c 42:* rmw`, as the device list of cgroup v1 has it. */
+  deviceCgroupRules?: string[];
   sysctls?: Record<string, string>;
   init?: boolean;
   stopSignal?: string;

@@ -9,10 +9,10 @@ import { releaseImageLayers } from '../containers/release-image.js';
 import { removeContainer } from '../containers/remove-container.js';
 import { wasOutOfMemory } from './cgroup/memory-events.js';
 import { beginContainer, pinLayers } from './create-container.js';
+import { joinedBy } from './join/joined-by.js';
 import type { RunHooks } from './run-hooks.js';
 import type { RunImage, RunOptions } from './run-options.js';
-import type { ContainerSpec } from './spec/container-spec.js';
-import { makeCgroup, runInLayers } from './start-container.js';
+import { makeCgroup, runInLayers, type Start } from './start-container.js';
 
 export interface RunRequest {
   /** A data root opened for writing; the caller keeps it open while the container runs. */
@@ -41,10 +41,13 @@ export interface RunResult {
  * @throws KnownError with Docker's `exitCode` 125, 126 or 127 when the command could not be started; then nothing is left
  */
 export async function run(request: RunRequest): Promise<RunResult> {
-  const { root } = request;
-  const { lock, record, spec } = await beginContainer(request);
+  const { root, options, hooks } = request;
+  using joined = await joinedBy(root, options);
+  const { lock, record, spec } = await beginContainer(request, joined);
   try {
-    return await runRecorded(request, spec, record);
+    const cgroup = makeCgroup(root, spec, record, options.runtime);
+    const start = { root, record, spec, cgroup, joined, runtime: options.runtime, ...(hooks && { hooks }) };
+    return await runToTheEnd(request, start);
   } catch (error) {
     removeContainer(root, record);
     throw error;
@@ -53,13 +56,12 @@ export async function run(request: RunRequest): Promise<RunResult> {
   }
 }
 
-async function runRecorded(request: RunRequest, spec: ContainerSpec, record: ContainerRecord): Promise<RunResult> {
-  const { root, hooks } = request;
-  const cgroup = makeCgroup(root, spec, record);
-  for (const warning of [...spec.warnings, ...cgroup.warnings]) request.onWarning?.(warning);
+async function runToTheEnd({ onWarning }: RunRequest, start: Start): Promise<RunResult> {
+  const { root, record, spec, cgroup, hooks } = start;
+  for (const warning of [...spec.warnings, ...cgroup.warnings]) onWarning?.(warning);
   await pinLayers(root, record);
   if (!record.autoRemove) writeRecord(root, Object.assign(record, { state: 'running' }));
-  const exitCode = await runInLayers({ root, record, spec, cgroup, ...(hooks && { hooks }) });
+  const exitCode = await runInLayers(start);
   hooks?.ended({ root, mountId: record.mountId, cgroups: record.cgroups });
   return await finish(root, record, exitCode);
 }

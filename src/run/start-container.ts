@@ -5,29 +5,35 @@ import { mountOverlay } from '../../store/linux/overlay.js';
 import { overlayHome, readLower } from '../../store/overlay2/layer-dir.js';
 import { type ContainerFiles, containerFiles } from '../containers/container-files.js';
 import { type ContainerRecord, writeRecord } from '../containers/container-record.js';
-import { type ContainerCgroup, prepareCgroup } from './cgroup/container-cgroup.js';
+import { allFolders, type ContainerCgroup, prepareCgroup } from './cgroup/container-cgroup.js';
+import { hostWith } from './join/joined-by.js';
+import type { JoinedContainers } from './join/joined-containers.js';
 import type { RunHooks } from './run-hooks.js';
 import type { ImageRunConfig, RunOptions } from './run-options.js';
 import { type ContainerSpec, containerSpec } from './spec/container-spec.js';
-import { hostFacts } from './spec/host-facts.js';
 import { launch } from './start/launch.js';
 
 /** What a start makes of a container today; the machine may have changed since the last one. */
-export function specOf({ id, request }: ContainerRecord): ContainerSpec {
+export function specOf({ id, request }: ContainerRecord, joined: Partial<JoinedContainers>): ContainerSpec {
   if (request === undefined) throw new Error(`the container ${id} was made for one run`);
   const { config, command, options } = request;
   return containerSpec(id, {
     image: config as ImageRunConfig,
     command,
     options: options as RunOptions,
-    host: hostFacts(),
+    host: hostWith(joined),
   });
 }
 
 /** The record is written before the first cgroup is made. */
-export function makeCgroup(root: string, spec: ContainerSpec, record: ContainerRecord): ContainerCgroup {
+export function makeCgroup(
+  root: string,
+  spec: ContainerSpec,
+  record: ContainerRecord,
+  runtime?: string,
+): ContainerCgroup {
   const announce = (folders: string[]): void => {
-    record.cgroups = folders;
+    record.cgroups = runtime === undefined ? folders : allFolders(spec.id);
     writeRecord(root, record);
   };
   const cgroup = prepareCgroup({ id: spec.id, limits: spec.limits, devices: spec.deviceRules, announce });
@@ -40,11 +46,14 @@ export interface Start {
   record: ContainerRecord;
   spec: ContainerSpec;
   cgroup: ContainerCgroup;
+  joined: Partial<JoinedContainers>;
+  /** An OCI runtime that takes the place of ours. */
+  runtime: string | undefined;
   hooks?: RunHooks;
 }
 
 /** Mounts and runs, and settles with the exit status of the command when the container has ended. */
-export async function runInLayers({ root, record, spec, cgroup, hooks }: Start): Promise<number> {
+export async function runInLayers({ root, record, spec, cgroup, joined, runtime, hooks }: Start): Promise<number> {
   const files = containerFiles(root, record.id);
   writeFiles(files, spec);
   const rootfs = mountOverlay({
@@ -54,7 +63,12 @@ export async function runInLayers({ root, record, spec, cgroup, hooks }: Start):
     // Nothing of a container that is thrown away needs to reach the disk.
     volatile: record.autoRemove,
   });
-  return await launch({ spec, rootfs, files, cgroup, ...(hooks && { hooks }) });
+  const shown = record.networkOf === undefined ? files : { ...containerFiles(root, record.networkOf), dir: files.dir };
+  const { namespaces = {} } = joined;
+  const start = { spec, rootfs, files: shown, cgroup, namespaces, ...(hooks && { hooks }) };
+  if (runtime === undefined) return await launch(start);
+  const { launchRuntime } = await import('./oci/launch-runtime.js');
+  return await launchRuntime(runtime, start);
 }
 
 function writeFiles(files: ContainerFiles, { files: texts }: ContainerSpec): void {

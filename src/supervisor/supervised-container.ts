@@ -7,6 +7,7 @@ import { killProcesses, removeCgroups } from '../containers/cgroup-folders.js';
 import { containerFiles } from '../containers/container-files.js';
 import { type ContainerRecord, type RestartPolicy, writeRecord } from '../containers/container-record.js';
 import { wasOutOfMemory } from '../run/cgroup/memory-events.js';
+import { joinedBy } from '../run/join/joined-by.js';
 import type { RunOptions } from '../run/run-options.js';
 import type { Stage2Process } from '../run/start/stage2-process.js';
 import { openSocket } from '../run/start/standard-streams.js';
@@ -98,8 +99,9 @@ export class SupervisedContainer {
   }
 
   async #runInLayers(sink: OutputSink, onStarted: () => void): Promise<number> {
-    const { root, record } = this;
-    const spec = specOf(record);
+    const { root, record, options } = this;
+    using joined = await joinedBy(root, options);
+    const spec = specOf(record, joined);
     const cgroup = makeCgroup(root, spec, record);
     const streams = spec.tty ? ptyStreams(sink) : pipeStreams(spec.interactive, sink);
     const guard = openGuard();
@@ -120,7 +122,7 @@ export class SupervisedContainer {
         },
         ended: () => undefined,
       };
-      return await runInLayers({ root, record, spec, cgroup, hooks });
+      return await runInLayers({ root, record, spec, cgroup, joined, runtime: undefined, hooks });
     } finally {
       this.streams = undefined;
       this.#process = undefined;

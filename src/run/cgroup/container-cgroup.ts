@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { KnownError } from '../../../store/errors.js';
 import type { DeviceRule } from './device-rules.js';
-import { findHierarchies, type Hierarchies } from './hierarchies.js';
+import { cgroupMounts, findHierarchies, type Hierarchies } from './hierarchies.js';
 import type { Limits } from './limits.js';
 import { prepareV1 } from './v1.js';
 import { prepareV2 } from './v2.js';
@@ -44,13 +46,28 @@ export function prepareCgroup(wish: CgroupWish, hierarchies: Hierarchies = findH
   return { folders: [], tasks: [], folderV2: undefined, view: { version: 0 }, warnings };
 }
 
+/** Where an OCI runtime may make cgroups for a container: in every hierarchy, also in those that we leave alone. */
+export function allFolders(id: string): string[] {
+  const mounts = cgroupMounts(readFileSync('/proc/self/mountinfo', 'utf8'));
+  return [...new Set(mounts.map(({ mountPoint }) => join(mountPoint, PARENT, id)))];
+}
+
 const controllerOf: Record<keyof Limits, string> = {
   memory: 'memory',
   memorySwap: 'memory',
+  memoryReservation: 'memory',
+  memorySwappiness: 'memory',
+  oomKillDisable: 'memory',
   cpuQuota: 'cpu',
+  cpuPeriod: 'cpu',
   cpuShares: 'cpu',
   cpus: 'cpuset',
+  mems: 'cpuset',
   pids: 'pids',
+  blkioWeight: 'blkio',
+  blkioWeightDevices: 'blkio',
+  throttles: 'blkio',
+  hugetlb: 'hugetlb',
 };
 
 /**

@@ -10,7 +10,7 @@ export interface Hierarchies {
   v2: { mountPoint: string; controllers: readonly string[] } | undefined;
 }
 
-const controllerNames = ['memory', 'cpu', 'cpuacct', 'cpuset', 'pids', 'devices', 'freezer', 'blkio'];
+const controllerNames = ['memory', 'cpu', 'cpuacct', 'cpuset', 'pids', 'devices', 'freezer', 'blkio', 'hugetlb'];
 
 export function findHierarchies(): Hierarchies {
   const v1 = new Map<string, string>();

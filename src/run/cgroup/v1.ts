@@ -2,7 +2,7 @@ import { closeSync, existsSync, openSync, readFileSync, writeFileSync, writeSync
 import { basename, join } from 'node:path';
 import { type CgroupWish, type ContainerCgroup, PARENT, requireControllers } from './container-cgroup.js';
 import type { DeviceRule } from './device-rules.js';
-import { CPU_PERIOD, type Limits, noSwapAccounting } from './limits.js';
+import { CPU_PERIOD, checkPageSize, type Limits, noIoWeight, noSwapAccounting } from './limits.js';
 import { makeFolder } from './make-folder.js';
 
 /** Makes one folder in every hierarchy and writes the limits. */
@@ -20,7 +20,9 @@ export function prepareV1(wish: CgroupWish, mounts: ReadonlyMap<string, string>)
   };
   const memory = mounts.get('memory');
   const swapAccounting = memory !== undefined && existsSync(join(folderOf(memory), 'memory.memsw.limit_in_bytes'));
-  const warnings = writeLimits(wish.limits, set, swapAccounting);
+  const has = (controller: string, file: string): boolean =>
+    existsSync(join(folderOf(mounts.get(controller) ?? ''), file));
+  const warnings = writeLimits(wish.limits, { set, has, swapAccounting });
   const devices = mounts.get('devices');
   if (wish.devices !== undefined && devices !== undefined) restrictDevices(folderOf(devices), wish.devices);
   return {
@@ -49,9 +51,30 @@ function write(path: string, value: string): void {
   writeFileSync(path, value, { flag: 'r+' });
 }
 
-type Setter = (controller: string, file: string, value: string | number) => void;
+interface Files {
+  set: (controller: string, file: string, value: string | number) => void;
+  has: (controller: string, file: string) => boolean;
+  swapAccounting: boolean;
+}
 
-function writeLimits(limits: Limits, set: Setter, swapAccounting: boolean): string[] {
+function writeLimits(limits: Limits, files: Files): string[] {
+  const { set } = files;
+  const warnings = [...writeMemory(limits, files), ...writeWeights(limits, files)];
+  if (limits.cpuPeriod !== undefined || limits.cpuQuota !== undefined)
+    set('cpu', 'cpu.cfs_period_us', limits.cpuPeriod ?? CPU_PERIOD);
+  if (limits.cpuQuota !== undefined) set('cpu', 'cpu.cfs_quota_us', limits.cpuQuota);
+  if (limits.cpuShares !== undefined) set('cpu', 'cpu.shares', limits.cpuShares);
+  if (limits.cpus !== undefined) set('cpuset', 'cpuset.cpus', limits.cpus);
+  if (limits.mems !== undefined) set('cpuset', 'cpuset.mems', limits.mems);
+  if (limits.pids !== undefined) set('pids', 'pids.max', limits.pids);
+  for (const { kind, device, value } of limits.throttles ?? [])
+    set('blkio', `blkio.throttle.${kind.replace('-', '_')}_device`, `${device} ${value}`);
+  for (const [size, value] of Object.entries(limits.hugetlb ?? {}))
+    set('hugetlb', `hugetlb.${checkPageSize(size)}.limit_in_bytes`, value);
+  return warnings;
+}
+
+function writeMemory(limits: Limits, { set, swapAccounting }: Files): string[] {
   const warnings: string[] = [];
   if (limits.memory !== undefined) {
     set('memory', 'memory.limit_in_bytes', limits.memory);
@@ -60,13 +83,15 @@ function writeLimits(limits: Limits, set: Setter, swapAccounting: boolean): stri
     if (swapAccounting) set('memory', 'memory.memsw.limit_in_bytes', total);
     else warnings.push(noSwapAccounting);
   }
-  if (limits.cpuQuota !== undefined) {
-    set('cpu', 'cpu.cfs_period_us', CPU_PERIOD);
-    set('cpu', 'cpu.cfs_quota_us', limits.cpuQuota);
+  if (limits.memoryReservation !== undefined) set('memory', 'memory.soft_limit_in_bytes', limits.memoryReservation);
+  if (limits.memorySwappiness !== undefined) set('memory', 'memory.swappiness', limits.memorySwappiness);
+  if (limits.oomKillDisable) {
+    set('memory', 'memory.oom_control', 1);
+    if (limits.memory === undefined)
+      warnings.push(
+        'OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources',
+      );
   }
-  if (limits.cpuShares !== undefined) set('cpu', 'cpu.shares', limits.cpuShares);
-  if (limits.cpus !== undefined) set('cpuset', 'cpuset.cpus', limits.cpus);
-  if (limits.pids !== undefined) set('pids', 'pids.max', limits.pids);
   return warnings;
 }
 
@@ -80,6 +105,16 @@ function restrictDevices(folder: string, rules: readonly DeviceRule[]): void {
   } finally {
     closeSync(fd);
   }
+}
+
+/** Weights need a scheduler of the block device that knows them: BFQ, in kernels of today. */
+function writeWeights({ blkioWeight, blkioWeightDevices = [] }: Limits, { set, has }: Files): string[] {
+  if (blkioWeight === undefined && blkioWeightDevices.length === 0) return [];
+  const file = ['blkio.bfq.weight', 'blkio.weight'].find((name) => has('blkio', name));
+  if (file === undefined) return [noIoWeight];
+  if (blkioWeight !== undefined) set('blkio', file, blkioWeight);
+  for (const { device, value } of blkioWeightDevices) set('blkio', `${file}_device`, `${device} ${value}`);
+  return [];
 }
 
 /** As dockerd shows them: one mount a hierarchy, named as on the host, and a link for every other controller of it. */

@@ -1,6 +1,7 @@
 /** The whole start of a container as one program, from the supervisor to the command. */
 import { constants } from 'node:fs';
 import { AT_FDCWD, O_PATH, RESOLVE_NO_MAGICLINKS } from '../../../store/linux/flags.js';
+import type { JoinedContainers } from '../join/joined-containers.js';
 import { type ContainerSpec, searchPath } from '../spec/container-spec.js';
 import type { Architecture } from '../stage2/code.js';
 import { Program } from '../stage2/program.js';
@@ -9,6 +10,7 @@ import { addDevices } from './devices.js';
 import { addExecution } from './execute.js';
 import { addLastPrivileges, addUser, type Privileges } from './identity.js';
 import { addInit } from './init.js';
+import { addJoinedNamespaces } from './join.js';
 import { addKernelMounts, addMasks, type MountPlan } from './kernel-mounts.js';
 import { addEnterRoot } from './root.js';
 import { addSupervisor, REPORT } from './supervisor.js';
@@ -27,6 +29,8 @@ export interface StartPlan {
   tasks: readonly string[];
   /** The cgroup of version 2 to start in. */
   cgroup: number | undefined;
+  /** Namespaces of other containers. */
+  joined: JoinedContainers['namespaces'];
   firstStray: number;
   /** Whether the report tells how the container ended. */
   reportsEnd: boolean;
@@ -42,19 +46,22 @@ export function containerProgram(architecture: Architecture, spec: ContainerSpec
       (own.ipc ? c.CLONE_NEWIPC : 0) |
       (own.uts ? c.CLONE_NEWUTS : 0),
     ownPid: own.pid,
+    joinedPid: plan.joined.pid,
     cgroup: plan.cgroup,
     firstStray: plan.firstStray,
     reportsEnd: plan.reportsEnd,
   });
+  const shm = addJoinedNamespaces(program, plan.joined);
   for (const path of plan.tasks) writeKernelFile(program, path, '0');
-  program.call('unshare', [c.CLONE_NEWCGROUP], 'a cgroup namespace', { ignore: plan.mounts.cgroup.version === 0 });
+  if (spec.own.cgroup)
+    program.call('unshare', [c.CLONE_NEWCGROUP], 'a cgroup namespace', { ignore: plan.mounts.cgroup.version === 0 });
   if (spec.oomScoreAdj !== undefined) writeKernelFile(program, '/proc/self/oom_score_adj', String(spec.oomScoreAdj));
   addProcessReport(program);
   addEnterRoot(program, plan.rootfs);
-  addKernelMounts(program, plan.mounts);
+  addKernelMounts(program, shm === undefined ? plan.mounts : { ...plan.mounts, shm });
   addDevices(program, spec.devices, spec.tty);
   addSystemSettings(program, spec);
-  if (!spec.privileged) addMasks(program);
+  if (!spec.unmaskedPaths) addMasks(program);
   addAttachments(program, plan.attachments);
   addSession(program, spec);
   addUser(program, plan.privileges);
@@ -62,6 +69,7 @@ export function containerProgram(architecture: Architecture, spec: ContainerSpec
   // The command's execution closes all; the report pipe is needed until then.
   program.call('close_range', [REPORT, c.LAST_DESCRIPTOR, c.CLOSE_RANGE_CLOEXEC]);
   if (!own.pid) program.call('prctl', [c.PR_SET_PDEATHSIG, c.SIGKILL]);
+  if (spec.apparmor !== undefined) writeKernelFile(program, '/proc/self/attr/apparmor/exec', `exec ${spec.apparmor}`);
   addLastPrivileges(program, plan.privileges);
   if (spec.init) addInit(program, spec.tty);
   addExecution(program, { argv: spec.argv, env: plan.env, path: searchPath(spec) });

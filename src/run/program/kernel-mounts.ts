@@ -17,7 +17,7 @@ import {
   MS_STRICTATIME,
 } from '../../../store/linux/flags.js';
 import type { CgroupView } from '../cgroup/container-cgroup.js';
-import type { Program } from '../stage2/program.js';
+import type { Program, Slot } from '../stage2/program.js';
 
 const STRICT = MS_NOSUID | MS_NODEV | MS_NOEXEC;
 
@@ -27,8 +27,13 @@ export interface MountPlan {
   cgroup: CgroupView;
   /** Descriptors of detached mounts to use instead of new ones: the pty's devpts, the host's shared memory. */
   devpts: number | undefined;
-  shm: number | undefined;
+  shm: number | Slot | undefined;
   mqueue: number | undefined;
+  /**
+   * Without a cgroup namespace of its own: detached mounts of its cgroups, in the order of `cgroup`. A new mount would show those of
+   * all others.
+   */
+  cgroupFolders: readonly number[] | undefined;
 }
 
 function mount(program: Program, type: string, path: string, flags: number, options: string | 0 = 0): void {
@@ -49,25 +54,36 @@ export function addKernelMounts(program: Program, plan: MountPlan): void {
   if (plan.mqueue === undefined) mount(program, 'mqueue', '/dev/mqueue', STRICT);
   else attach(program, plan.mqueue, '/dev/mqueue');
   mount(program, 'sysfs', '/sys', STRICT | (plan.privileged ? 0 : MS_RDONLY));
-  addCgroupMounts(program, plan.cgroup, plan.privileged ? 0 : MS_RDONLY);
+  addCgroupMounts(program, plan);
 }
 
-function attach(program: Program, fd: number, path: string): void {
+function attach(program: Program, fd: number | Slot, path: string): void {
   program.call('move_mount', [fd, '', AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH], path);
 }
 
 const CGROUP = '/sys/fs/cgroup';
 
-function addCgroupMounts(program: Program, view: CgroupView, readonly: number): void {
-  if (view.version === 2) mount(program, 'cgroup2', CGROUP, STRICT | readonly);
-  if (view.version === 1) addControllerMounts(program, view, readonly);
+function addCgroupMounts(program: Program, { cgroup, cgroupFolders, privileged }: MountPlan): void {
+  const readonly = privileged ? 0 : MS_RDONLY;
+  const [folder] = cgroupFolders ?? [];
+  if (cgroup.version === 2 && folder !== undefined) attach(program, folder, CGROUP);
+  else if (cgroup.version === 2) mount(program, 'cgroup2', CGROUP, STRICT | readonly);
+  if (cgroup.version === 1) addControllerMounts(program, cgroup, readonly, cgroupFolders);
 }
 
-function addControllerMounts(program: Program, view: CgroupView & { version: 1 }, readonly: number): void {
+function addControllerMounts(
+  program: Program,
+  view: CgroupView & { version: 1 },
+  readonly: number,
+  folders: readonly number[] | undefined,
+): void {
   mount(program, 'tmpfs', CGROUP, STRICT, 'mode=755');
-  for (const { name, controllers } of view.mounts) {
-    program.call('mkdirat', [AT_FDCWD, `${CGROUP}/${name}`, 0o755]);
-    mount(program, 'cgroup', `${CGROUP}/${name}`, STRICT | readonly, controllers);
+  for (const [index, { name, controllers }] of view.mounts.entries()) {
+    const path = `${CGROUP}/${name}`;
+    const folder = folders?.[index];
+    program.call('mkdirat', [AT_FDCWD, path, 0o755]);
+    if (folder === undefined) mount(program, 'cgroup', path, STRICT | readonly, controllers);
+    else attach(program, folder, path);
   }
   for (const { name, target } of view.links) program.call('symlinkat', [target, AT_FDCWD, `${CGROUP}/${name}`]);
   if (readonly) program.call('mount', [0, CGROUP, 0, MS_REMOUNT | MS_BIND | STRICT | MS_RDONLY, 0], CGROUP);
@@ -88,11 +104,11 @@ const masked = [
   '/sys/devices/virtual/powercap',
   '/sys/firmware',
 ];
-const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
+export const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
 
 /** Hides some paths and makes others read-only. /dev/null is the one that was just made. */
 export function addMasks(program: Program): void {
-  for (const path of [...masked, ...thermalThrottles()]) {
+  for (const path of maskedPaths()) {
     if (!existsSync(path)) continue;
     if (statSync(path).isDirectory())
       program.call('mount', ['tmpfs', path, 'tmpfs', STRICT | MS_RDONLY, 'size=0k'], `the mask on ${path}`);
@@ -103,6 +119,10 @@ export function addMasks(program: Program): void {
     program.call('mount', [path, path, 0, MS_BIND | MS_REC, 0], path);
     program.call('mount', [0, path, 0, MS_BIND | MS_REC | MS_REMOUNT | MS_RDONLY | STRICT, 0], `${path} read-only`);
   }
+}
+
+export function maskedPaths(): string[] {
+  return [...masked, ...thermalThrottles()];
 }
 
 function thermalThrottles(): string[] {

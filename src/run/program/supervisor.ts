@@ -18,6 +18,8 @@ export interface SupervisorPlan {
   /** Namespaces of the container's first process, CLONE_ flags. */
   namespaces: number;
   ownPid: boolean;
+  /** The descriptor of another container's pid namespace to start it in. */
+  joinedPid: number | undefined;
   /** The descriptor of the cgroup (version 2) to start it in. */
   cgroup: number | undefined;
   /** Descriptors from here on are not ours: they leaked into the command line program. */
@@ -45,6 +47,8 @@ export function addSupervisor(program: Program, plan: SupervisorPlan): void {
     );
     addDeathSignal(program);
   }
+  if (plan.joinedPid !== undefined)
+    program.call('setns', [plan.joinedPid, c.CLONE_NEWPID], 'the pid namespace of a container');
   const flags = plan.namespaces | (plan.ownPid ? c.CLONE_NEWPID : 0);
   const fork: Fork = (pid) => {
     if (plan.cgroup === undefined) program.call('clone', [flags | c.SIGCHLD], 'the namespaces', pid);

@@ -12,6 +12,9 @@ export const capabilityNames = `
   .split(/\s+/)
   .map((name) => `CAP_${name}`);
 
+/** CAP_AUDIT_READ of Linux 3.16; later ones need not be there. */
+const LAST_OLD = 37;
+
 /** What Docker grants without being asked: the mask a80425fb. */
 const defaults = `
   CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE SYS_CHROOT KILL AUDIT_WRITE
@@ -41,6 +44,13 @@ export function capabilityMask(wish: CapabilityWish): bigint {
   if (lacking !== undefined)
     throw new KnownError('E_PERMISSION', `cannot grant ${lacking}: this process does not have it`, { exitCode: 125 });
   return wanted & wish.available;
+}
+
+/** What a privileged container should have and cannot get here. */
+export function missingPrivileges(available: bigint): string[] {
+  const lacking = capabilityNames.filter((_, bit) => bit <= LAST_OLD && (available & (1n << BigInt(bit))) === 0n);
+  if (lacking.length === 0) return [];
+  return [`this process lacks ${lacking.join(', ')}: the container is privileged without`];
 }
 
 export function hasCapability(mask: bigint, name: string): boolean {

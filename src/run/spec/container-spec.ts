@@ -2,10 +2,11 @@
 import { isAbsolute, posix } from 'node:path';
 import { KnownError } from '../../../store/errors.js';
 import { printable } from '../../../store/printable.js';
-import { type DeviceRule, defaultDeviceRules } from '../cgroup/device-rules.js';
+import { type DeviceRule, defaultDeviceRules, parseDeviceRule } from '../cgroup/device-rules.js';
 import { containerLimits, type Limits } from '../cgroup/limits.js';
 import type { ImageRunConfig, MountRequest, RunOptions } from '../run-options.js';
-import { capabilityMask, hasCapability } from './capabilities.js';
+import { appArmorProfile } from './apparmor.js';
+import { capabilityMask, hasCapability, missingPrivileges } from './capabilities.js';
 import { containerCommand } from './command.js';
 import { type DeviceNode, hostDevices, requestedDevices } from './devices.js';
 import { containerEnvironment, variable } from './environment.js';
@@ -25,8 +26,8 @@ export interface ContainerSpec {
   workdir: string;
   hostname: string;
   domainname: string | undefined;
-  /** Which namespaces are the container's own; the mount and cgroup namespaces always are. */
-  own: { pid: boolean; network: boolean; ipc: boolean; uts: boolean };
+  /** Which namespaces are the container's own; the mount namespace always is. */
+  own: { pid: boolean; network: boolean; ipc: boolean; uts: boolean; cgroup: boolean };
   mounts: MountRequest[];
   readonly: boolean;
   shmSize: number;
@@ -34,6 +35,10 @@ export interface ContainerSpec {
   noNewPrivileges: boolean;
   /** A profile in Docker's format, `unconfined`, or undefined for Docker's own. */
   seccomp: string | undefined;
+  /** A profile to change to; undefined for none. */
+  apparmor: string | undefined;
+  /** Whether the kernel's files that tell about the host stay as they are. */
+  unmaskedPaths: boolean;
   rlimits: Rlimit[];
   sysctls: Sysctl[];
   devices: DeviceNode[];
@@ -60,10 +65,11 @@ export function containerSpec(
   const { image, options, host } = from;
   const privileged = options.privileged ?? false;
   const own = {
-    pid: options.pid !== 'host',
-    network: options.network !== 'host',
-    ipc: options.ipc !== 'host',
-    uts: options.uts !== 'host',
+    pid: isOwn(options.pid),
+    network: isOwn(options.network),
+    ipc: isOwn(options.ipc),
+    uts: isOwn(options.uts),
+    cgroup: options.cgroupns !== 'host',
   };
   const hostname = containerHostname(id, options, own, host);
   const tty = options.tty ?? false;
@@ -95,19 +101,28 @@ export function containerSpec(
     capabilities,
     noNewPrivileges: options.noNewPrivileges ?? false,
     seccomp: privileged ? 'unconfined' : options.seccomp,
+    apparmor: privileged ? undefined : appArmorProfile(options.apparmor),
+    unmaskedPaths: privileged || (options.unmaskedPaths ?? false),
     rlimits: limit.rlimits,
     sysctls: containerSysctls(options.sysctls ?? {}, own),
     devices: privileged ? hostDevices() : asked.nodes,
-    deviceRules: privileged ? undefined : [...defaultDeviceRules, ...asked.rules],
-    limits: containerLimits(options, cpuCount(host.onlineCpus), host.onlineCpus),
+    deviceRules: privileged
+      ? undefined
+      : [...defaultDeviceRules, ...asked.rules, ...(options.deviceCgroupRules ?? []).map(parseDeviceRule)],
+    limits: containerLimits(options, host),
     privileged,
     init: options.init ?? false,
     tty,
     interactive: options.interactive ?? false,
     oomScoreAdj: checkScore(options.oomScoreAdj),
     files: networkFiles(hostname, options, own.network, host),
-    warnings: limit.warnings,
+    warnings: [...limit.warnings, ...(privileged ? missingPrivileges(host.capabilities) : [])],
   };
+}
+
+/** Neither the host's nor that of another container. */
+function isOwn(option: string | undefined): boolean {
+  return option !== 'host' && !option?.startsWith('container:');
 }
 
 function containerHostname(id: string, options: RunOptions, own: ContainerSpec['own'], host: HostFacts): string {
@@ -143,13 +158,6 @@ function networkFiles(
     hosts: ownNetwork ? hostsFile(extra) : hostsFileOfHost(host.hosts, extra),
     resolvConf: resolvConf(host.resolvConf, wanted),
   };
-}
-
-function cpuCount(online: string): number {
-  return online.split(',').reduce((sum, part) => {
-    const [first = 0, last = first] = part.split('-').map(Number);
-    return sum + last - first + 1;
-  }, 0);
 }
 
 function checkScore(score: number | undefined): number | undefined {

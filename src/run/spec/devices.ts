@@ -65,11 +65,14 @@ function statOf(path: string): Stats {
 
 const isDevice = (stats: Stats): boolean => stats.isCharacterDevice() || stats.isBlockDevice();
 
-/** The kernel's 64-bit device number (sys/sysmacros.h). */
+/** Parts of the kernel's 64-bit device number (sys/sysmacros.h). */
+export const majorOf = (device: number): number =>
+  Number(((BigInt(device) >> 8n) & 0xfffn) | ((BigInt(device) >> 32n) & ~0xfffn));
+export const minorOf = (device: number): number =>
+  Number((BigInt(device) & 0xffn) | ((BigInt(device) >> 12n) & ~0xffn & 0xffffffffn));
+
 function nodeOf(path: string, stats: Stats): DeviceNode {
-  const device = BigInt(stats.rdev);
-  const major = Number(((device >> 8n) & 0xfffn) | ((device >> 32n) & ~0xfffn));
-  const minor = Number((device & 0xffn) | ((device >> 12n) & ~0xffn & 0xffffffffn));
+  const [major, minor] = [majorOf(stats.rdev), minorOf(stats.rdev)];
   const type = stats.isBlockDevice() ? 'b' : 'c';
   return { path, type, major, minor, mode: stats.mode & 0o777, uid: stats.uid, gid: stats.gid };
 }

@@ -10,6 +10,7 @@ export interface HostFacts {
   resolvConf: string;
   /** A list like `0-3,8`. */
   onlineCpus: string;
+  onlineMems: () => string;
   /** Capabilities that this process has and may hand on. */
   capabilities: bigint;
   /** The hard limit of a resource, numbered as in asm-generic/resource.h. */
@@ -25,6 +26,7 @@ export function hostFacts(): HostFacts {
     hosts: textOf('/etc/hosts'),
     resolvConf: textOf('/etc/resolv.conf'),
     onlineCpus: textOf('/sys/devices/system/cpu/online').trim() || '0',
+    onlineMems: () => textOf('/sys/devices/system/node/online').trim() || '0',
     capabilities: mask('CapPrm') & mask('CapBnd'),
     hardLimit: hardLimits(textOf('/proc/self/limits')),
   };

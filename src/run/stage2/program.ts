@@ -127,6 +127,12 @@ export class Program {
     this.#operations.push({ number: SUBTRACT, args: [left, right], options, name: { call: '', operands: '' } });
   }
 
+  /** Takes one off the slot and jumps to `target` until nothing is left. */
+  jumpWhileCounting(counter: Slot, target: Label): void {
+    const options = { save: counter, onPositive: target, ignore: true };
+    this.#operations.push({ number: SUBTRACT, args: [counter, 1], options, name: { call: '', operands: '' } });
+  }
+
   jump(target: Label): void {
     this.jumpIfEqual(0, 0, target);
   }

@@ -26,7 +26,7 @@ function commandFailure(command: string, code: string, words: string): KnownErro
 }
 
 /** Docker decides by the text of the error. */
-function statusOf(message: string): number {
+export function statusOf(message: string): number {
   // Found and permitted, but no program: with Docker the container has started by then, and its own status is 1.
   if (message.includes('exec format error')) return 1;
   if (/executable file not found|no such file or directory/.test(message)) return 127;

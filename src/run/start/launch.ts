@@ -2,10 +2,17 @@
 import { closeSync, existsSync } from 'node:fs';
 import { KnownError } from '../../../store/errors.js';
 import { changeMount, cloneMount } from '../../../store/linux/mount.js';
-import { MOUNT_ATTR_RDONLY } from '../../../store/linux/mount-flags.js';
+import {
+  MOUNT_ATTR_NODEV,
+  MOUNT_ATTR_NOEXEC,
+  MOUNT_ATTR_NOSUID,
+  MOUNT_ATTR_RDONLY,
+} from '../../../store/linux/mount-flags.js';
+import type { Exit } from '../../../store/linux/spawn.js';
 import type { ContainerFiles } from '../../containers/container-files.js';
 import type { ContainerCgroup } from '../cgroup/container-cgroup.js';
 import { openCgroup } from '../cgroup/open-cgroup.js';
+import type { JoinedContainers } from '../join/joined-containers.js';
 import { containerProgram, type StartPlan } from '../program/container-program.js';
 import type { RunHooks } from '../run-hooks.js';
 import type { MountRequest } from '../run-options.js';
@@ -30,6 +37,8 @@ export interface LaunchRequest {
   rootfs: number;
   files: ContainerFiles;
   cgroup: ContainerCgroup;
+  /** Descriptors of namespaces of other containers. */
+  namespaces: JoinedContainers['namespaces'];
   hooks?: RunHooks;
 }
 
@@ -61,18 +70,26 @@ export async function launch(request: LaunchRequest): Promise<number> {
   const stopForwarding = hooks?.forwardsSignals === false ? undefined : forwardSignals(stage2.pid, spec.tty);
   try {
     hooks?.started(stage2);
-    const end = await stage2.ended;
+    const status = statusOfEnd(await stage2.ended);
     const failure = stage2.failure();
     if (failure !== undefined) throw explainFailure(program, failure);
     await streams.finished();
-    return 'code' in end ? end.code : 128 + end.signal;
+    return status;
   } finally {
     stopForwarding?.();
     stage2.close();
   }
 }
 
-function hostArchitecture(): Architecture {
+/** A cgroup as a container may see it. */
+function cgroupMount(folder: string, isWritable: boolean): number {
+  const mount = cloneMount(folder);
+  const strict = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+  changeMount(mount, { set: strict | (isWritable ? 0 : MOUNT_ATTR_RDONLY) });
+  return mount;
+}
+
+export function hostArchitecture(): Architecture {
   if (process.arch === 'x64' || process.arch === 'arm64') return process.arch;
   throw new KnownError('E_UNSUPPORTED', `containers cannot be run on ${process.arch}`, { exitCode: 125 });
 }
@@ -83,7 +100,7 @@ interface Prepared {
 }
 
 function prepare(
-  { spec, rootfs, files, cgroup, hooks }: LaunchRequest,
+  { spec, rootfs, files, cgroup, namespaces, hooks }: LaunchRequest,
   made: { filter: Buffer | undefined; streams: StandardStreams; ours: number[] },
 ): Prepared {
   const { filter, streams, ours } = made;
@@ -97,6 +114,7 @@ function prepare(
     return handed.add(fd);
   };
   const root = handed.add(rootfs);
+  const usesHostIpc = !spec.own.ipc && namespaces.ipc === undefined;
   const volumes = prepareVolumes(rootfs, [...ownFiles(files, spec), ...spec.mounts]);
   if (spec.readonly) changeMount(rootfs, { set: MOUNT_ATTR_RDONLY });
   const plan: StartPlan = {
@@ -106,9 +124,12 @@ function prepare(
       shmSize: spec.shmSize,
       cgroup: cgroup.view,
       devpts: streams.pty === undefined ? undefined : handed.add(streams.pty.devpts),
-      shm: spec.own.ipc ? undefined : own(cloneMount('/dev/shm')),
+      shm: usesHostIpc ? own(cloneMount('/dev/shm')) : undefined,
       // Where the host has none mounted, a new one shows the same queues: they belong to the namespace.
-      mqueue: spec.own.ipc || !existsSync('/dev/mqueue') ? undefined : own(cloneMount('/dev/mqueue')),
+      mqueue: usesHostIpc && existsSync('/dev/mqueue') ? own(cloneMount('/dev/mqueue')) : undefined,
+      cgroupFolders: spec.own.cgroup
+        ? undefined
+        : cgroup.folders.map((path) => own(cgroupMount(path, spec.privileged))),
     },
     attachments: volumes.map(({ mount, target, make }) => ({ fd: own(mount), target, make })),
     privileges: {
@@ -122,6 +143,7 @@ function prepare(
     env: environmentOf(spec, identity),
     tasks: cgroup.tasks,
     cgroup: cgroup.folderV2 === undefined ? undefined : own(openCgroup(cgroup.folderV2)),
+    joined: Object.fromEntries(Object.entries(namespaces).map(([kind, fd]) => [kind, handed.add(fd)])),
     firstStray: 0,
     reportsEnd: hooks !== undefined,
   };
@@ -136,7 +158,7 @@ function environmentOf(spec: ContainerSpec, { home }: Identity): string[] {
 }
 
 /** The three files that tsrun writes for a container, where the caller does not mount something else. As read-only as the root. */
-function ownFiles(files: ContainerFiles, { mounts, readonly }: ContainerSpec): MountRequest[] {
+export function ownFiles(files: ContainerFiles, { mounts, readonly }: ContainerSpec): MountRequest[] {
   const own = [
     ['/etc/resolv.conf', files.resolvConf],
     ['/etc/hostname', files.hostname],
@@ -145,4 +167,9 @@ function ownFiles(files: ContainerFiles, { mounts, readonly }: ContainerSpec): M
   return own
     .filter(([target]) => !mounts.some((mount) => mount.target === target))
     .map(([target, source]) => ({ type: 'bind', source, target, readonly }));
+}
+
+/** The status that a shell has for it. */
+export function statusOfEnd(end: Exit): number {
+  return 'code' in end ? end.code : 128 + end.signal;
 }

@@ -16,6 +16,8 @@ export interface Failure {
 }
 
 export interface Stage2Process {
+  /** The process that was started: the supervisor, outside all namespaces; undefined after its end. */
+  outerPid(): number | undefined;
   /** Settles when the container and what stands around it have ended. */
   ended: Promise<Exit>;
   /** The container's first process as this process sees it; undefined until it reported, or after its end. */
@@ -64,7 +66,7 @@ export function startStage2({ program, stdio, inherited, folder }: Stage2Request
     });
     // The container's first process takes all others of its pid namespace along.
     const kill = (): void => void (isOver || process.kill(pipe.pid() ?? supervisor, 'SIGKILL'));
-    return { ended, kill, ...pipe };
+    return { ended, kill, outerPid: () => (isOver ? undefined : supervisor), ...pipe };
   } catch (error) {
     closeSync(report.read);
     throw error;
@@ -85,7 +87,7 @@ function placeExecutable(content: Buffer, folder: string): { path: string; relea
 const PROCESS_SIZE = 24;
 const FAILURE_SIZE = 16;
 
-function reader(fd: number): Omit<Stage2Process, 'ended' | 'kill'> {
+function reader(fd: number): Omit<Stage2Process, 'ended' | 'kill' | 'outerPid'> {
   let seen = Buffer.alloc(0);
   let open = true;
   const drain = (): void => {

@@ -104,8 +104,22 @@ function placeFor(
   return { target: `${within.target}${inside}`, make: undefined };
 }
 
+/** What a place can answer while somebody swaps parts of its path. */
+const passing = ['ENOENT', 'ENOTDIR', 'EEXIST', 'ELOOP', 'EINVAL', 'EAGAIN'];
+const TRIES = 100;
+
 /** Returns the path of the place below `root`, free of links. */
 function makePlace(root: number, path: string, isDirectory: boolean): string {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return tryPlace(root, path, isDirectory);
+    } catch (error) {
+      if (attempt === TRIES || !isErrno(error, ...passing)) throw error;
+    }
+  }
+}
+
+function tryPlace(root: number, path: string, isDirectory: boolean): string {
   let place = findInRoot(root, path);
   if (place === undefined && isDirectory) place = makeDirectoriesInRoot(root, path);
   else if (place === undefined) {

@@ -5,4 +5,5 @@ import './memory.js';
 import './processes.js';
 import './devices.js';
 import './life.js';
+import './runtimes.js';
 import './surroundings.js';

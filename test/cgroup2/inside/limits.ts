@@ -5,13 +5,27 @@ import { read, show, shown, startContainer } from './containers.js';
 
 const flags = [
   ...['-m', '32m', '--memory-swap', '48m', '--cpus', '0.5', '--cpu-shares', '512'],
-  ...['--pids-limit', '40', '--cpuset-cpus', '1'],
+  ...[
+    '--pids-limit',
+    '40',
+    '--cpuset-cpus',
+    '1',
+    '--memory-reservation',
+    '8m',
+    '--cpuset-mems',
+    '0',
+    '--hugetlb',
+    '2MB=4m',
+  ],
 ];
 const values = {
   'memory.max': String(32 * 1024 * 1024),
   'memory.swap.max': String(16 * 1024 * 1024),
   'cpu.max': '50000 100000',
   'cpu.weight': '20',
+  'memory.low': String(8 * 1024 * 1024),
+  'cpuset.mems': '0',
+  'hugetlb.2MB.max': String(4 * 1024 * 1024),
   'pids.max': '40',
   'cpuset.cpus': '1',
   'cpuset.cpus.effective': '1',

@@ -118,6 +118,11 @@ static int with_key(char **command) {
   return say(*command, -1), 1;
 }
 
+/* Exchanges two names for ever. */
+static int swap(const char *one, const char *other) {
+  for (;;) if (syscall(SYS_renameat2, AT_FDCWD, one, AT_FDCWD, other, 2) < 0) return say("renameat2", -1), 1;
+}
+
 static void terminal(const char *text) {
   for (const char *at = text; *at; at++) if (ioctl(0, TIOCSTI, at) < 0) { say("TIOCSTI", -1); return; }
   printf("stuffed\n");
@@ -132,6 +137,7 @@ int main(int count, char **words) {
   else if (!strcmp(word, "others")) others();
   else if (!strcmp(word, "keyring")) keyring();
   else if (!strcmp(word, "with-key")) return with_key(words + 2);
+  else if (!strcmp(word, "swap")) return swap(words[2], words[3]);
   else if (!strcmp(word, "terminal")) terminal(words[2]);
   else {
     printf("uid %d euid %d\n", getuid(), geteuid());

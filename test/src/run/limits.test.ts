@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { findHierarchies } from '../../../src/run/cgroup/hierarchies.js';
 import { addImage, busybox, layerRoot } from '../../support/layer-root.js';
@@ -31,6 +32,59 @@ test('processors: a share of the time, and which', { skip: needs('cpu') }, () =>
   const busy = 'i=0; while test $i -lt 3000; do i=$((i+1)); done; cat /proc/uptime >/dev/null';
   assert.equal(tsrun(root, ['--rm', '--cpus', '0.5', '--cpu-shares', '512', 'bb', 'sh', '-c', busy]).status, 0);
   assert.equal(tsrun(root, ['--rm', '--cpuset-cpus', '0', 'bb', 'nproc']).stdout, '1\n');
+});
+
+test('rates of a block device', {
+  skip: needs('blkio') || (!hierarchies.v1.has('blkio') && 'reads files of v1'),
+}, () => {
+  const device = blockDevice();
+  const rates = ['--device-read-bps', `${device}:512kb`, '--device-write-iops', `${device}:7`];
+  const look = 'cd /sys/fs/cgroup/blkio; cat blkio.throttle.read_bps_device blkio.throttle.write_iops_device';
+  const { stdout, stderr } = tsrun(root, ['--rm', ...rates, 'bb', 'sh', '-c', look]);
+  assert.match(stdout, /^\d+:\d+ 524288\n\d+:\d+ 7\n$/, stderr);
+});
+
+/** Any disk of this machine. */
+function blockDevice(): string {
+  const names = readdirSync('/sys/block').filter(
+    (name) => Number(readFileSync(`/sys/block/${name}/size`, 'latin1')) > 100_000,
+  );
+  const name = names.find((candidate) => !candidate.startsWith('loop')) ?? names[0];
+  assert.ok(name !== undefined);
+  return `/dev/${name}`;
+}
+
+test('reservation, swappiness and quota, and weights that this kernel lacks', {
+  skip: needs('memory') || (!hierarchies.v1.has('memory') && 'reads files of v1'),
+}, () => {
+  const look =
+    'cd /sys/fs/cgroup; cat memory/memory.soft_limit_in_bytes memory/memory.swappiness cpu/cpu.cfs_quota_us cpuset/cpuset.mems';
+  const flags = [
+    '--memory-reservation',
+    '20m',
+    '--memory-swappiness',
+    '9',
+    '--cpu-quota',
+    '30000',
+    '--cpuset-mems',
+    '0',
+  ];
+  assert.equal(tsrun(root, ['--rm', ...flags, 'bb', 'sh', '-c', look]).stdout, '20971520\n9\n30000\n0\n');
+  const weight = tsrun(root, [
+    '--rm',
+    '--blkio-weight',
+    '300',
+    'bb',
+    'sh',
+    '-c',
+    'cat /sys/fs/cgroup/blkio/blkio.bfq.weight 2>/dev/null || echo none',
+  ]);
+  if (weight.stdout === 'none\n') assert.match(weight.stderr, /does not support Block I\/O weight/);
+  else assert.equal(weight.stdout, '300\n');
+  const pages = tsrun(root, ['--rm', '--hugetlb', '2MB=4m', 'bb', 'true']);
+  if (!has('hugetlb')) assert.match(pages.stderr, /controller "hugetlb" is not available/);
+  for (const size of ['../x=4m', '2=4m', '2MB=x', '2MB'])
+    assert.equal(tsrun(root, ['--rm', '--hugetlb', size, 'bb', 'true']).status, 125, size);
 });
 
 test('what the kernel throttled shows the quota', {

@@ -54,3 +54,46 @@ test('shares become weights, and swap is counted apart from memory', () => {
       ['memory.swap.max', swap],
     ]);
 });
+
+test('the rest of the limits in the words of version 2', () => {
+  assert.deepEqual(
+    limitFiles({
+      memoryReservation: 5,
+      cpuQuota: 20000,
+      cpuPeriod: 50000,
+      mems: '0',
+      throttles: [
+        { device: '254:0', kind: 'read-bps', value: 1024 },
+        { device: '254:0', kind: 'write-iops', value: 9 },
+      ],
+      hugetlb: { '2MB': 4194304 },
+    }),
+    [
+      ['memory.low', '5'],
+      ['cpu.max', '20000 50000'],
+      ['cpuset.mems', '0'],
+      ['io.max', '254:0 rbps=1024'],
+      ['io.max', '254:0 wiops=9'],
+      ['hugetlb.2MB.max', '4194304'],
+    ],
+  );
+  assert.deepEqual(limitFiles({ cpuPeriod: 50000 }), [['cpu.max', 'max 50000']]);
+});
+
+test('weights: of BFQ where it is there, of the kernel otherwise, or a warning', (t) => {
+  const limits = { blkioWeight: 500, blkioWeightDevices: [{ device: '8:0', value: 1000 }] };
+  const files = (file: string): { text: string; warnings: string[] } => {
+    const mountPoint = hierarchy(t, [], [file]);
+    const { warnings } = prepareV2({ ...wish, limits }, { mountPoint, controllers: [...controllers, 'io'] });
+    return { text: readFileSync(join(mountPoint, 'tspull/id', file), 'latin1'), warnings };
+  };
+  // The last one written stands at the beginning of a file that is no kernel's.
+  assert.deepEqual(files('io.bfq.weight'), { text: '8:0 1000500', warnings: [] });
+  assert.match(files('io.weight').text, /^8:0 10000/);
+  assert.match(files('io.latency').warnings.join(), /does not support Block I\/O weight/);
+  const swap = prepareV2(
+    { ...wish, limits: { memorySwappiness: 5, oomKillDisable: true } },
+    { mountPoint: hierarchy(t, [], []), controllers },
+  );
+  assert.equal(swap.warnings.length, 2);
+});

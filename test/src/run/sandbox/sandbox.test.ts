@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { type SandboxOptions, type SandboxResult, sandbox } from '../../../../src/library/sandbox.js';
 import { findHierarchies } from '../../../../src/run/cgroup/hierarchies.js';
 import { KnownError } from '../../../../store/errors.js';
+import { cgroupsOf } from '../../../support/cgroups.js';
 import { addImage, busybox, layerRoot } from '../../../support/layer-root.js';
 import { missing } from '../../../support/needs.js';
 import { tempDir } from '../../../support/temp.js';
@@ -17,24 +18,13 @@ const { v1, v2 } = findHierarchies();
 const counts = v1.has('memory') || (v2?.controllers.includes('memory') ?? false);
 const skipLimits = skip || (!counts && 'needs the cgroup controller memory');
 
-/** Containers of this file; others run at the same time. */
-const made: string[] = [];
+const inside = (script: string, options: SandboxOptions = {}): Promise<SandboxResult> =>
+  sandbox('bb', ['sh', '-c', script], { root, ...options });
 
-async function inside(script: string, options: SandboxOptions = {}): Promise<SandboxResult> {
-  const result = await sandbox('bb', ['sh', '-c', script], { root, ...options });
-  made.push(result.id);
-  return result;
-}
-
-function nothingLeft(): void {
+function nothingLeft(...results: SandboxResult[]): void {
   for (const folder of ['containers', 'live', 'names'])
     assert.deepEqual(readdirSync(join(root, 'tspull', folder)), [], folder);
-  for (const mount of v1.values()) {
-    assert.deepEqual(
-      made.filter((id) => existsSync(join(mount, 'tspull', id))),
-      [],
-    );
-  }
+  assert.deepEqual(cgroupsOf(results.map(({ id }) => id)), []);
 }
 
 test('outputs, status and figures of a command', { skip: skipLimits }, async () => {
@@ -56,7 +46,7 @@ test('outputs, status and figures of a command', { skip: skipLimits }, async () 
   );
   assert.ok(result.cpuMs > 0 && result.wallMs >= result.cpuMs / 2, JSON.stringify(result));
   assert.ok(result.peakMemory > 100_000 && result.peakMemory < 100_000_000, String(result.peakMemory));
-  nothingLeft();
+  nothingLeft(result);
 });
 
 test('what it may not', { skip: skipLimits }, async () => {
@@ -90,7 +80,7 @@ test('each way to end has its reason', { skip: skipLimits }, async () => {
   assert.equal((await stopped).reason, 'aborted');
   const tooMany = await inside('i=0; while test $i -lt 40; do sleep 5 & i=$((i+1)); done', { pidsLimit: 10 });
   assert.match(tooMany.stderr, /fork/);
-  nothingLeft();
+  nothingLeft(late, memory, child, loud, tooMany);
 });
 
 test('a process that hides from the end is ended', { skip: skipLimits }, async () => {
@@ -178,7 +168,7 @@ test('fifty at once', { skip: skipLimits }, async () => {
   for (const [index, { exitCode, stdout, reason }] of results.entries())
     assert.deepEqual([exitCode, reason, stdout.slice(100_000)], [index, 'exited', `${index}\n`]);
   assert.deepEqual(warnings, []);
-  nothingLeft();
+  nothingLeft(...results);
 });
 
 test('the program: words, statuses and JSON', { skip: skipLimits }, (t) => {

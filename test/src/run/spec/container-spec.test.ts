@@ -10,6 +10,7 @@ const host = {
   hosts: '127.0.0.1 localhost\n',
   resolvConf: 'search lan\nnameserver 127.0.0.53\nnameserver 10.0.0.1\noptions edns0\n',
   onlineCpus: '0-1',
+  onlineMems: () => '0',
   capabilities: 0x1fffeffffffn,
   hardLimit: () => 20000n,
 };
