@@ -156,7 +156,7 @@ test('the rest', () => {
     ['--security-opt', 'seccomp=/nope'],
     ['--dns', 'x'],
     ['--pids-limit', 'x'],
-    ['--pid', 'container:x'],
+    ['--pid', 'bogus'],
   ])
     assert.throws(() => options(...args), refused(/./), args.join(' '));
 });
