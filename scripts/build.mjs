@@ -47,6 +47,8 @@ const metafiles = await Promise.all([
       entryPoints: { [`programs/${name}`]: sourceOf(name) },
       format: 'cjs',
       define: commonJs,
+      // It stays in memory as long as a container runs, its source twice.
+      minifyIdentifiers: name === 'supervisor-main',
       // Requires in place of imports: code from the cache cannot import.
       supported: { 'dynamic-import': false },
       plugins: [heavyPackagesApart, noHttp2],

@@ -104,7 +104,7 @@ export function addLifeCommands(program: Command, context: CliContext): void {
       await inRoot(command.optsWithGlobals<Flags>(), (root) => renameContainer(root, from, to));
     });
   addStart(program, context);
-  addAttach(program);
+  addAttach(program, context);
 }
 
 function addStart(program: Command, context: CliContext): void {
@@ -120,7 +120,7 @@ function addStart(program: Command, context: CliContext): void {
       checkArity(command, names, many);
       const flags = command.optsWithGlobals<Flags>();
       await inRoot(flags, async (root) => {
-        if (flags.attach || flags.interactive) await startAttached(root, names, flags);
+        if (flags.attach || flags.interactive) await startAttached(root, names, flags, context);
         else await startAll(root, names, context);
       });
     });
@@ -140,7 +140,7 @@ async function startAll(root: string, names: string[], context: CliContext): Pro
   if (failed.length > 0) context.err(`Error: failed to start containers: ${failed.join(', ')}\n`);
 }
 
-async function startAttached(root: string, names: string[], flags: Flags): Promise<void> {
+async function startAttached(root: string, names: string[], flags: Flags, context: CliContext): Promise<void> {
   const [name = '', other] = names;
   if (other !== undefined) throw new KnownError('E_USAGE', 'you cannot start and attach multiple containers at once');
   const attachment = await startContainer(root, name, toOurOutputs);
@@ -150,10 +150,10 @@ async function startAttached(root: string, names: string[], flags: Flags): Promi
     detachKeys: parseDetachKeys(flags.detachKeys),
     signals: true,
   });
-  if (typeof end === 'number') process.exitCode = end;
+  if (typeof end === 'number') context.end(end);
 }
 
-function addAttach(program: Command): void {
+function addAttach(program: Command, context: CliContext): void {
   program
     .command('attach')
     .usage('[OPTIONS] CONTAINER')
@@ -169,7 +169,7 @@ function addAttach(program: Command): void {
       await inRoot(flags, async (root) => {
         const attachment = await attachContainer(root, names[0] ?? '', toOurOutputs);
         const end = await joinStreams(attachment, { input: flags.stdin, detachKeys, signals: flags.sigProxy });
-        if (typeof end === 'number') process.exitCode = end;
+        if (typeof end === 'number') context.end(end);
       });
     });
 }

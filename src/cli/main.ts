@@ -11,6 +11,8 @@ export interface CliContext {
   err(text: string): void;
   /** Prints a failure and goes on; the program will end with its exit status, or the first such one. */
   report(error: unknown): void;
+  /** The exit status that the command's work decides; failures that are reported decide over it. */
+  end(status: number): void;
   /** Aborted by the first Ctrl-C or SIGTERM; the second one ends the program at once. */
   signal: AbortSignal;
 }
@@ -35,6 +37,7 @@ export async function runProgram(
     return;
   }
   let reported = 0;
+  let decided = 0;
   const report = (error: unknown): void => {
     process.stderr.write(`${explainError(program, error)}\n`);
     reported ||= exitCodeOf(error);
@@ -48,9 +51,12 @@ export async function runProgram(
       out: (text) => void process.stdout.write(text),
       err: (text) => void process.stderr.write(text),
       report,
+      end: (value) => {
+        decided = value;
+      },
       signal: abort.signal,
     });
-    process.exitCode = status ?? reported;
+    process.exitCode = status ?? (reported || decided);
   } catch (error) {
     report(error);
     process.exitCode = exitCodeOf(error);

@@ -1,7 +1,8 @@
 /** What can be done with a container that exists: each function finds it by name or id, and settles when it is done. */
 import { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { KnownError } from '../../store/errors.js';
-import { removeLockFile, tryAcquire } from '../../store/fs/lock.js';
+import { type HeldLock, removeLockFile, tryAcquire } from '../../store/fs/lock.js';
 import { containerFiles } from '../containers/container-files.js';
 import { checkName, claimName, releaseName } from '../containers/container-name.js';
 import { type ContainerRecord, readRecord, writeRecord } from '../containers/container-record.js';
@@ -13,6 +14,9 @@ import { removeContainer } from '../containers/remove-container.js';
 import { sweepDeadContainers } from '../containers/sweep.js';
 import { trueRecord } from '../containers/true-state.js';
 import { spawnSupervisor } from '../supervisor/spawn-supervisor.js';
+
+/** For a supervisor to end once its container has. */
+const PATIENCE_MS = 5000;
 
 export type OnOutput = (stream: 'stdout' | 'stderr', chunk: Buffer) => Promise<void> | void;
 
@@ -191,8 +195,9 @@ export async function renameContainer(root: string, name: string, to: string): P
 /** @param force ends it first */
 export async function destroyContainer(root: string, name: string, force: boolean): Promise<void> {
   const record = find(root, name);
+  const { live } = containerFiles(root, record.id);
   if (force) await endByForce(root, record);
-  using lock = tryAcquire(containerFiles(root, record.id).live, 'exclusive');
+  using lock = force ? await acquireWithin(live, PATIENCE_MS) : tryAcquire(live, 'exclusive');
   if (lock === undefined)
     throw new KnownError(
       'E_CONFLICT',
@@ -203,6 +208,15 @@ export async function destroyContainer(root: string, name: string, force: boolea
   if (latest === undefined) return;
   removeContainer(root, latest);
   await releaseImageLayers(root, latest);
+}
+
+/** Its supervisor has some farewells to say. */
+async function acquireWithin(path: string, patienceMs: number): Promise<HeldLock | undefined> {
+  for (const end = Date.now() + patienceMs; Date.now() < end; await delay(5)) {
+    const lock = tryAcquire(path, 'exclusive');
+    if (lock !== undefined) return lock;
+  }
+  return undefined;
 }
 
 async function endByForce(root: string, record: ContainerRecord): Promise<void> {

@@ -5,6 +5,9 @@ import { spawnInSession } from '../../store/linux/spawn.js';
 import { containerFiles } from '../containers/container-files.js';
 import { endOfChild } from '../run/start/end-of-child.js';
 
+/** V8 without what only long work repays; it makes the garbage collector callable. */
+const savingMemory = ['--lite-mode', '--expose-gc', '--v8-pool-size=0', '--single-threaded-gc'];
+
 /**
  * Starts the process that will stand by the container; it goes on when this one ends. What it cannot tell anybody goes to the
  * file supervisor.log in the container's folder.
@@ -18,7 +21,7 @@ export function spawnSupervisor(root: string, id: string): number {
   try {
     const pid = spawnInSession({
       path: process.execPath,
-      argv: ['tspull-supervisor', program(), root, id],
+      argv: ['tspull-supervisor', ...savingMemory, program(), root, id],
       descriptors: [nothing, log, log, theirs],
     });
     // In a program that lives on, somebody has to take note of its end.

@@ -16,6 +16,7 @@ import { listenForControl } from '../containers/control/control-socket.js';
 import { releaseImageLayers } from '../containers/release-image.js';
 import { removeContainer } from '../containers/remove-container.js';
 import { createControlServer } from './control-server.js';
+import { saveMemory } from './save-memory.js';
 import { SupervisedContainer } from './supervised-container.js';
 
 /** The descriptor of the first connection. */
@@ -39,7 +40,10 @@ export async function supervise(path: string, id: string): Promise<void> {
   });
   const start = (): Promise<void> =>
     new Promise((resolve, reject) => {
-      running ??= container.run(resolve);
+      running ??= container.run(() => {
+        resolve();
+        saveMemory();
+      });
       running.then(settle, (error: unknown) => {
         reject(error);
         settle(container.record.exitCode ?? 0);

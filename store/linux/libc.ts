@@ -80,6 +80,19 @@ export function bind(prototype: string): NativeFunction {
   return (...args) => get()(...args);
 }
 
+/** The same for a function that not every C library has; without it a call does nothing and returns undefined. */
+export function bindIfThere(prototype: string): (...args: NativeArgument[]) => number | undefined {
+  const get = lazily(prototype);
+  return (...args) => {
+    try {
+      return get()(...args);
+    } catch (error) {
+      if (error instanceof Error && /cannot find function/i.test(error.message)) return undefined;
+      throw error;
+    }
+  };
+}
+
 /**
  * Binds a function that Node's own executable exports. Returns undefined in its place where nothing native has been loaded
  * yet, or where there is no such function.
