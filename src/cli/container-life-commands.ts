@@ -17,6 +17,7 @@ import {
 import { signalNumber } from '../life/signals.js';
 import { joinStreams, toOurOutputs } from './attach-streams.js';
 import { defaultDetachKeys, parseDetachKeys } from './detach-keys.js';
+import { explainError } from './explain-error.js';
 import type { CliContext } from './main.js';
 import { checkArity } from './usage.js';
 
@@ -42,7 +43,7 @@ export function addLifeCommands(program: Command, context: CliContext): void {
   const each = (
     name: string,
     description: string,
-    /** A text that it settles with is printed in place of the name. */
+    /** A text that it settles with is printed in place of the name; null for nothing. */
     perform: (root: string, name: string, flags: Flags) => Promise<unknown>,
   ): Command =>
     program
@@ -57,7 +58,7 @@ export function addLifeCommands(program: Command, context: CliContext): void {
           for (const given of names) {
             try {
               const said = await perform(root, given, flags);
-              context.out(`${printable(typeof said === 'string' ? said : given)}\n`);
+              if (said !== null) context.out(`${printable(typeof said === 'string' ? said : given)}\n`);
             } catch (error) {
               context.report(error);
             }
@@ -83,7 +84,16 @@ export function addLifeCommands(program: Command, context: CliContext): void {
   each('kill', 'Kill one or more running containers', (root, name, { signal = 'KILL' }) =>
     killContainer(root, name, signalNumber(signal)),
   ).option('-s, --signal <string>', 'signal to send to the container (default KILL)');
-  each('rm', 'Remove one or more containers', (root, name, { force = false }) => destroyContainer(root, name, force))
+  each('rm', 'Remove one or more containers', async (root, name, { force = false }) => {
+    try {
+      return await destroyContainer(root, name, force);
+    } catch (error) {
+      // As with rm(1), and with docker.
+      if (!(force && error instanceof KnownError && error.code === 'E_NO_CONTAINER')) throw error;
+      context.err(`${explainError(context.program, error)}\n`);
+      return null;
+    }
+  })
     .alias('remove')
     .option('-f, --force', 'force the removal of a running container (uses SIGKILL)');
   each('pause', 'Pause all processes within one or more containers', (root, name) => pauseContainer(root, name, true));
