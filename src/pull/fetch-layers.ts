@@ -12,6 +12,7 @@ import { createLayerCommitter, type LayerCommitter } from './commit-layers.js';
 import type { LayerOrigin } from './layer-origin.js';
 import type { LayerPlan } from './layer-plan.js';
 import type { LayerWorkers } from './layer-workers.js';
+import { refuseWithoutSpace } from './needed-space.js';
 import type { LayerStatus, OnPullEvent } from './pull-event.js';
 
 export interface FetchContext {
@@ -94,14 +95,22 @@ function tell({ emit }: Run, { index, blob }: LayerPlan, status: LayerStatus): v
 function startLayers(plans: LayerPlan[], run: Run): Promise<void>[] {
   const ours = new Map<string, { plan: LayerPlan; lease: HeldLock }[]>();
   const works: Promise<void>[] = [];
-  for (const plan of plans) {
+  const claims = plans.map((plan) => {
     const claim = tryClaim(run.store.root, plan.chainId);
+    if (claim !== undefined) run.leases.push(claim.lease);
+    return { plan, claim };
+  });
+  const missing = claims.filter(({ claim }) => claim?.kind === 'ours');
+  refuseWithoutSpace(
+    run.store.root,
+    missing.map(({ plan }) => plan.blob),
+  );
+  for (const { plan, claim } of claims) {
     if (claim === undefined) {
       tell(run, plan, 'elsewhere');
       works.push(followLayer(plan, run));
       continue;
     }
-    run.leases.push(claim.lease);
     tell(run, plan, claim.kind === 'exists' ? 'exists' : 'queued');
     if (claim.kind === 'ours') {
       const same = ours.get(plan.blob.digest) ?? [];

@@ -142,6 +142,11 @@ function readPieces(fd: number, size: number, onChunk: (chunk: Buffer) => void):
   return { bytes, position };
 }
 
+/** Bytes that the disk holds of a blob. */
+export function partialBlobBytes(root: string, digest: Digest): number {
+  return statSync(pathOf(root, digest), { throwIfNoEntry: false })?.size ?? 0;
+}
+
 /** Forgets what is kept of a blob whose layer is registered. */
 export function removePartialBlob(root: string, digest: Digest): void {
   rmSync(pathOf(root, digest), { force: true });
