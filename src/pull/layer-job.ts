@@ -11,6 +11,7 @@ import { isWrongContent } from '../registry/failure-kind.js';
 import type { TransportSettings } from '../registry/settings.js';
 import { openTransport, type Transport } from '../registry/transport.js';
 import { streamFile } from './file-body.js';
+import { LayerClock, LayerCounters } from './layer-counters.js';
 import type { LayerBody } from './layer-origin.js';
 
 /** Plain data: it travels to a worker thread. */
@@ -24,7 +25,7 @@ export interface LayerJob {
   /** The data root in which the beginning of the blob is kept for a later run; undefined when it is too small for that. */
   keepIn: string | undefined;
   maxPlainBytes: number;
-  /** Two 64-bit floats that the job keeps current: bytes of the blob, bytes unpacked. */
+  /** Of {@link LayerCounters}, which the job keeps current. */
   progress: SharedArrayBuffer;
 }
 
@@ -119,16 +120,23 @@ async function attempt(
   { partial, seen }: { partial: PartialBlob | undefined; seen: Seen },
 ): Promise<ExtractedLayer[]> {
   const extractions: LayerExtraction[] = [];
-  const progress = new Float64Array(job.progress);
-  progress.fill(0);
+  const counters = new LayerCounters(job.progress);
+  counters.restart();
+  const clock = new LayerClock(counters);
   try {
     const { target, size, maxPlainBytes } = job;
     const digest = 'range' in target ? target.digest : job.digest;
     for (const output of job.outputs) extractions.push(extractLayer({ ...output, digest, maxPlainBytes }));
+    const applied = () => extractions.reduce((sum, { appliedMs }) => sum + appliedMs, 0);
+    let source: number | undefined;
     const unpack = (chunk: Buffer) => {
+      clock.received();
+      const before = applied();
       for (const extraction of extractions) extraction.push(chunk);
-      progress[0] = (progress[0] ?? 0) + chunk.length;
-      progress[1] = extractions[0]?.plainBytes ?? 0;
+      clock.worked(applied() - before);
+      counters.add('current', chunk.length);
+      counters.set('unpacked', extractions[0]?.plainBytes ?? 0);
+      if (source !== undefined) counters.addFrom(source, chunk.length);
     };
     if ('range' in target) await streamFile({ range: target.range, size, onChunk: unpack, signal });
     else {
@@ -151,11 +159,18 @@ async function attempt(
           onRetry({ offset, delayMs, reason: error.message });
         },
         onFailover,
-        onSource: (endpoint) => seen.sources.add(endpoint),
+        onSource(endpoint) {
+          source = endpoint;
+          seen.sources.add(endpoint);
+        },
+        onPhase: (phase, ms) => counters.add(phase, ms),
         signal,
       });
     }
-    return extractions.map((extraction) => extraction.finish());
+    const began = performance.now();
+    const layers = extractions.map((extraction) => extraction.finish());
+    counters.add('applyMs', performance.now() - began);
+    return layers;
   } finally {
     for (const extraction of extractions) extraction.close();
   }

@@ -9,6 +9,7 @@ import { type Place, type Progress, tryOnce } from './blob-try.js';
 import { allFailed } from './failover.js';
 import { judge } from './failure-kind.js';
 import { isTimeout, networkError } from './network-error.js';
+import type { OnPhase } from './request-phases.js';
 import { cancelled, pause } from './retry.js';
 import type { TransportSettings } from './settings.js';
 import type { Transport } from './transport.js';
@@ -30,6 +31,7 @@ export interface StreamBlobOptions {
   readonly onFailover?: (failover: BlobFailover) => void;
   /** An endpoint, by its id, begins to serve bytes. */
   readonly onSource?: (endpoint: number) => void;
+  readonly onPhase?: OnPhase;
   readonly signal?: AbortSignal;
 }
 
@@ -47,7 +49,7 @@ const maxChallenges = 2;
 
 /** Resolves when `size` bytes were handed on. @throws KnownError, or what `onChunk` throws */
 export async function streamBlob(options: StreamBlobOptions): Promise<void> {
-  const { size, offset: start = 0, signal, transportFor, onChunk, onSource } = options;
+  const { size, offset: start = 0, signal, transportFor, onChunk, onSource, onPhase } = options;
   if (start === size && size > 0) return;
   const { endpoints, name } = options.target;
   const places = endpoints.map((endpoint): Place => {
@@ -69,7 +71,7 @@ export async function streamBlob(options: StreamBlobOptions): Promise<void> {
     if (signal?.aborted) throw cancelled(signal.reason);
     const place = placeAt(places, turns.current());
     const before = progress.offset;
-    const end = await tryOnce({ name, size, transportFor, onChunk, onSource, signal }, place, progress);
+    const end = await tryOnce({ name, size, transportFor, onChunk, onSource, onPhase, signal }, place, progress);
     if (end.kind === 'complete') return;
     if (end.kind === 'failed') throw end.error;
     if (end.kind === 'no tls') continue;

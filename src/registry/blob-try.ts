@@ -6,6 +6,7 @@ import { type Exchange, exchange } from './exchange.js';
 import { isPassing, isTimeout, speaksNoTls } from './network-error.js';
 import { readError } from './read-error.js';
 import { registryError } from './registry-error.js';
+import type { OnPhase } from './request-phases.js';
 import { isPassingStatus } from './retry.js';
 import type { TransportSettings } from './settings.js';
 import type { Transport } from './transport.js';
@@ -18,6 +19,7 @@ export interface BlobTry {
   readonly transportFor: (settings: TransportSettings) => Transport;
   readonly onChunk: (chunk: Buffer) => void;
   readonly onSource: ((endpoint: number) => void) | undefined;
+  readonly onPhase: OnPhase | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -67,6 +69,7 @@ export async function tryOnce(options: BlobTry, place: Place, progress: Progress
       authorization,
       transport: transportFor(endpoint.transport),
       signal,
+      onPhase: options.onPhase,
     });
   } catch (error) {
     return unreachable(error, place);

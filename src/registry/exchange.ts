@@ -6,6 +6,7 @@ import type { TLSSocket } from 'node:tls';
 import { KnownError } from '../../store/errors.js';
 import { networkError, timeoutError } from './network-error.js';
 import { firstHop, type Hop, isRedirect, nextHop } from './redirect.js';
+import { type OnPhase, timePhases } from './request-phases.js';
 import type { Timeouts } from './settings.js';
 import type { Agent, Transport } from './transport.js';
 
@@ -18,6 +19,7 @@ export interface ExchangeOptions {
   readonly authorization: string | undefined;
   readonly transport: Transport;
   readonly signal: AbortSignal | undefined;
+  readonly onPhase?: OnPhase | undefined;
 }
 
 export interface Exchange {
@@ -66,6 +68,7 @@ function send({ url, foreign }: Hop, options: ExchangeOptions, agent: Agent): Pr
     const open = url.protocol === 'https:' ? requestTls : requestPlain;
     const request = open(url, { method, headers, agent, ...(signal && { signal }) });
     const phases = watchPhases(url, transport.settings.timeouts, (error) => request.destroy(error));
+    if (options.onPhase !== undefined) timePhases(request, options.onPhase);
     request.once('socket', (socket) => phases.socket(socket, request.reusedSocket));
     request.once('response', (response) => {
       phases.end();

@@ -23,6 +23,8 @@ const BUFFER_BYTES = 1024 * 1024;
 export interface LayerExtraction {
   /** Decoded bytes so far. */
   readonly plainBytes: number;
+  /** Milliseconds so far in which decoded bytes were hashed and written. */
+  readonly appliedMs: number;
   /** The next bytes of the blob, in order. */
   push(chunk: Buffer): void;
   /** All bytes have come: verifies both digests, completes the tree and `tar-split.json.gz`. */
@@ -63,13 +65,16 @@ export function extractLayer({ layer, record, digest, diffId, maxPlainBytes }: E
   const buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
   let blobBytes = 0;
   let plainBytes = 0;
+  let appliedMs = 0;
   const decoder = createDecoder({
     buffer,
     flush(length) {
+      const began = performance.now();
       plainBytes += length;
       if (plainBytes > maxPlainBytes) throw archiveError(`the layer expands to more than ${maxPlainBytes} bytes`);
       plainHash.update(length === buffer.length ? buffer : buffer.subarray(0, length));
       reader.push(buffer, length);
+      appliedMs += performance.now() - began;
     },
   });
   let open = true;
@@ -84,6 +89,9 @@ export function extractLayer({ layer, record, digest, diffId, maxPlainBytes }: E
   return {
     get plainBytes() {
       return plainBytes;
+    },
+    get appliedMs() {
+      return appliedMs;
     },
     push(chunk) {
       blobHash?.update(chunk);
