@@ -11,6 +11,7 @@ export { type RunByNameOptions, run } from './library/run.js';
 export { type SandboxOptions, type SandboxResult, sandbox } from './library/sandbox.js';
 export type { Constraint, LayerAccount, Spent } from './pull/account.js';
 export { type Explanation, explain } from './pull/explain.js';
+export { type PlannedImage, type PullPlan, plan, type Verdict } from './pull/plan.js';
 export { type PulledImage, type PullOptions, pull, pullAll } from './pull/pull.js';
 export type { LayerStatus, OnPullEvent, PullEvent, PullNews, Total } from './pull/pull-event.js';
 export { type PullManyOptions, type PullOutcome, pullMany } from './pull/pull-many.js';

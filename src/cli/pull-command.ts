@@ -21,7 +21,8 @@ A SOURCE other than a registry:
   oci:DIRECTORY[:NAME]        an OCI layout
   docker-daemon:NAME          a running Docker daemon (DOCKER_HOST, else /var/run/docker.sock)`;
 
-export async function pullProgram(context: CliContext): Promise<undefined> {
+export async function pullProgram(context: CliContext): Promise<number | undefined> {
+  let status: number | undefined;
   const program = new Command('tspull')
     .usage('[OPTIONS] NAME[:TAG|@DIGEST]|SOURCE...')
     .description('Pull images from a registry into a Docker data root, without a daemon')
@@ -41,6 +42,7 @@ export async function pullProgram(context: CliContext): Promise<undefined> {
       new Option('--short-names <rules>', 'by whose rules a name gets its registry').choices(['docker', 'containers']),
     )
     .option('--explain', 'print which endpoints would be asked, and why; nothing is pulled')
+    .option('--plan', 'print what pulling would take, and whether there is room for it; nothing is pulled or written')
     .option(
       '--max-concurrent-downloads <number>',
       'layers in work at the same time (default: processors, at most 3)',
@@ -53,12 +55,13 @@ export async function pullProgram(context: CliContext): Promise<undefined> {
     .version(`tspull version ${packageVersion()}`, '-v, --version', 'show the version')
     .action(async (names: string[], flags: PullFlags) => {
       checkArity(program, names, { least: 1, most: Number.POSITIVE_INFINITY });
-      if (flags.explain) await explainNames(names, flags, context);
+      if (flags.plan) status = await planNames(names, flags, context);
+      else if (flags.explain) await explainNames(names, flags, context);
       else await pullNames(names, flags, context);
     });
   useDockerTexts(program);
   await parseCommandLine(program, context.args);
-  return undefined;
+  return status;
 }
 
 async function pullNames(names: readonly string[], flags: PullFlags, context: CliContext): Promise<void> {
@@ -113,4 +116,10 @@ async function explainNames(names: readonly string[], flags: PullFlags, context:
 async function explainName(name: string, options: PullOptions, output: ExplainOutput): Promise<void> {
   const { explainOne } = await import('./explain-command.js');
   return explainOne(name, options, output);
+}
+
+async function planNames(names: readonly string[], flags: PullFlags, context: CliContext): Promise<number | undefined> {
+  const plans = await import('./plan-command.js');
+  const options = { ...pullOptions(flags), signal: context.signal };
+  return plans.planNames(names, options, { ...context, json: flags.json ?? false });
 }

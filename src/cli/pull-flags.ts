@@ -12,6 +12,7 @@ export interface PullFlags {
   mirror?: string[];
   shortNames?: ShortNames;
   explain?: boolean;
+  plan?: boolean;
   maxConcurrentDownloads?: number;
   quiet?: boolean;
   json?: boolean;

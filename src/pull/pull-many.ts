@@ -84,7 +84,7 @@ async function runOne(job: PullJob, pull: number, { options, shared, stream }: S
 }
 
 /** Results in the order of the items. */
-async function inTurns<T, R>(items: readonly T[], run: (item: T) => Promise<R>): Promise<R[]> {
+export async function inTurns<T, R>(items: readonly T[], run: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = [];
   const left = items.entries();
   const worker = async () => {
