@@ -2,6 +2,7 @@
 import { InvalidArgumentError } from 'commander';
 import type { PullManyOptions } from '../pull/pull-many.js';
 import type { ShortNames } from '../pull/reference-for.js';
+import { parseGoDuration } from '../registry/mirrors/go-duration.js';
 
 export interface PullFlags {
   root?: string;
@@ -14,6 +15,8 @@ export interface PullFlags {
   explain?: boolean;
   plan?: boolean;
   maxConcurrentDownloads?: number;
+  limitRate?: number;
+  stallTimeout?: number;
   quiet?: boolean;
   json?: boolean;
   timings?: boolean;
@@ -24,6 +27,23 @@ export function count(text: string): number {
   return Number(text);
 }
 
+const powers: Readonly<Record<string, number>> = { '': 0, k: 1, m: 2, g: 3 };
+
+/** `500k`, `1.5m`: bytes a second, with the units of curl and wget. */
+export function rate(text: string): number {
+  const [, number, unit = ''] = /^(\d{1,9}(?:\.\d{1,3})?)([kmg]?)$/i.exec(text) ?? [];
+  const bytes = Number(number) * 1024 ** (powers[unit.toLowerCase()] ?? 0);
+  if (bytes >= 1) return bytes;
+  throw new InvalidArgumentError('bytes a second are expected, as 500k, 1.5m or 1g (k is 1024)');
+}
+
+/** `30s`, `1m30s`, `500ms`: milliseconds. */
+export function duration(text: string): number {
+  const ms = parseGoDuration(text) ?? 0;
+  if (ms >= 100 && ms <= 86_400_000) return ms;
+  throw new InvalidArgumentError('a time from 100ms to 24h is expected, as 30s or 1m30s');
+}
+
 export const collect = (text: string, before: string[] = []): string[] => [...before, text];
 
 /** Commas or repetition. */
@@ -31,6 +51,7 @@ export const collectList = (text: string, before: string[] = []): string[] => [.
 
 export function pullOptions(flags: PullFlags): PullManyOptions {
   const { root, platform, allTags, insecure, ca, mirror, shortNames, maxConcurrentDownloads } = flags;
+  const { limitRate, stallTimeout } = flags;
   return {
     ...(root !== undefined && { root }),
     ...(platform !== undefined && { platforms: platform }),
@@ -40,5 +61,7 @@ export function pullOptions(flags: PullFlags): PullManyOptions {
     ...(mirror !== undefined && { mirrors: mirror }),
     ...(shortNames !== undefined && { shortNames }),
     ...(maxConcurrentDownloads !== undefined && { maxConcurrentDownloads }),
+    ...(limitRate !== undefined && { limitRate }),
+    ...(stallTimeout !== undefined && { stallTimeoutMs: stallTimeout }),
   };
 }

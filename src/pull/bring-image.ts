@@ -77,7 +77,7 @@ export async function bringImages(
     for (const { reference, resolved, origin: client, repository } of images) {
       const layers = resolved.manifest.layers.map(({ digest, size }) => ({ digest, size }));
       emit({ type: 'manifest', reference, digest: resolved.digest, image: resolved.image, layers });
-      const context = { store, client, workers, repository, emit, onAccount, signal };
+      const context = { store, client, workers, network: engine.network, repository, emit, onAccount, signal };
       leases.push(...(await fetchLayers(planLayers(resolved), context)));
     }
     const isNew = await commitImages(store, images);

@@ -1,12 +1,15 @@
 /** What the pulls of one call share, made when the first of them needs it: the open data root, and places for layers. */
 import { availableParallelism } from 'node:os';
 import type { Store } from '../../store/store.js';
+import { createRateLimit } from '../registry/rate-limit.js';
+import type { NetworkUse } from './layer-job.js';
 import type { LayerWorkers } from './layer-workers.js';
 
 export interface Engine {
   /** Opened for writing. @throws KnownError as opening does */
   store(): Promise<Store>;
   workers(): Promise<LayerWorkers>;
+  readonly network: NetworkUse;
   close(): Promise<void>;
 }
 
@@ -15,12 +18,14 @@ export interface EngineOptions {
   signal: AbortSignal;
   /** Layers in work at the same time. */
   places: number | undefined;
+  /** Bytes a second. */
+  limitRate: number | undefined;
 }
 
 /** More threads than processors gain nothing, and each costs about 50 MB. */
 const MAX_PLACES = 3;
 
-export function createEngine({ root, signal, places }: EngineOptions): Engine {
+export function createEngine({ root, signal, places, limitRate }: EngineOptions): Engine {
   let store: Promise<Store> | undefined;
   let workers: Promise<LayerWorkers> | undefined;
   const open = async () => {
@@ -34,6 +39,7 @@ export function createEngine({ root, signal, places }: EngineOptions): Engine {
   return {
     store: () => (store ??= open()),
     workers: () => (workers ??= start()),
+    network: { rate: limitRate === undefined ? undefined : createRateLimit(limitRate) },
     async close() {
       await (await workers)?.close();
       const [opened] = await Promise.allSettled([store]);

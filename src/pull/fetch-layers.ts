@@ -12,6 +12,7 @@ import { tryClaim, waitForClaim } from './claim-layer.js';
 import { createLayerCommitter, type LayerCommitter } from './commit-layers.js';
 import { accountOf, spentBy } from './layer-account.js';
 import { LayerCounters } from './layer-counters.js';
+import type { NetworkUse } from './layer-job.js';
 import type { LayerBody, LayerOrigin } from './layer-origin.js';
 import type { LayerPlan } from './layer-plan.js';
 import type { LayerWorkers } from './layer-workers.js';
@@ -22,6 +23,7 @@ export interface FetchContext {
   store: Store;
   client: LayerOrigin;
   workers: LayerWorkers;
+  network: NetworkUse;
   /** Full name of the repository, for the record of where layers come from; undefined where that is no registry. */
   repository: string | undefined;
   emit: Emit;
@@ -205,6 +207,7 @@ async function unpack(
       keepIn: size > WORTH_KEEPING_BYTES ? run.store.root : undefined,
       // Free space is no limit here: when it runs out, the kernel's own error says so.
       maxPlainBytes: Math.max(SMALL_LAYER_BYTES, size * MAX_EXPANSION),
+      network: run.network,
       progress: counters.memory,
     };
     const layers = await run.workers.run(

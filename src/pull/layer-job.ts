@@ -8,6 +8,7 @@ import { type ExtractedLayer, extractLayer, type LayerExtraction } from '../../s
 import { streamBlob } from '../registry/blob-stream.js';
 import { type BlobChallenge, type BlobFailover, type BlobTarget, withoutSuspects } from '../registry/blob-target.js';
 import { isWrongContent } from '../registry/failure-kind.js';
+import type { RateLimit } from '../registry/rate-limit.js';
 import type { TransportSettings } from '../registry/settings.js';
 import { openTransport, type Transport } from '../registry/transport.js';
 import { streamFile } from './file-body.js';
@@ -25,8 +26,15 @@ export interface LayerJob {
   /** The data root in which the beginning of the blob is kept for a later run; undefined when it is too small for that. */
   keepIn: string | undefined;
   maxPlainBytes: number;
+  network: NetworkUse;
   /** Of {@link LayerCounters}, which the job keeps current. */
   progress: SharedArrayBuffer;
+}
+
+/** How blobs are asked for. Plain data. */
+export interface NetworkUse {
+  /** Of all connections together. */
+  rate: RateLimit | undefined;
 }
 
 export interface LayerJobPorts {
@@ -149,6 +157,7 @@ async function attempt(
         size,
         offset: seen.replayed,
         transportFor,
+        ...job.network,
         onChunk(chunk) {
           partial?.append(chunk);
           unpack(chunk);

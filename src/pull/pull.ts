@@ -31,6 +31,10 @@ export interface PullOptions {
   caFiles?: string[];
   /** Layers in work at the same time; default the number of processors, at most 3. */
   maxConcurrentDownloads?: number;
+  /** Bytes of layers a second, over all connections. */
+  limitRate?: number;
+  /** A layer that brings less than 16 KiB in this time has stalled: its connection is given up; default 30 000. */
+  stallTimeoutMs?: number;
   onEvent?: OnPullEvent;
   signal?: AbortSignal;
 }
@@ -85,9 +89,10 @@ export interface Shared {
   engine: Engine;
 }
 
-export function shareOf({ root = defaultRoot(), signal, maxConcurrentDownloads: places }: PullOptions): Shared {
-  const common = { root, signal: signal ?? new AbortController().signal };
-  return { ...common, engine: createEngine({ ...common, places }) };
+export function shareOf(options: PullOptions): Shared {
+  const { root = defaultRoot(), signal = new AbortController().signal } = options;
+  const { maxConcurrentDownloads: places, limitRate } = options;
+  return { root, signal, engine: createEngine({ root, signal, places, limitRate }) };
 }
 
 /** One image of a registry, or what an archive holds. */
@@ -166,7 +171,7 @@ async function pullFromRegistry(options: PullOptions, bringing: RegistryPull): P
 
 export function registryClient(
   { domain, path, digest }: Reference,
-  { insecure = false, caFiles = [], mirrors = [], configDir }: PullOptions,
+  { insecure = false, caFiles = [], mirrors = [], configDir, stallTimeoutMs }: PullOptions,
   { signal, emit }: { signal: AbortSignal; emit: Emit },
 ): RegistryClient {
   return createRegistryClient({
@@ -174,6 +179,7 @@ export function registryClient(
     path,
     byDigest: digest !== undefined,
     ...(configDir !== undefined && { configDir }),
+    ...(stallTimeoutMs !== undefined && { timeouts: { stallMs: stallTimeoutMs } }),
     mirrors,
     insecure,
     caFiles,

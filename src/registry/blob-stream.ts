@@ -9,6 +9,7 @@ import { type Place, type Progress, tryOnce } from './blob-try.js';
 import { allFailed } from './failover.js';
 import { judge } from './failure-kind.js';
 import { isTimeout, networkError } from './network-error.js';
+import type { RateLimit } from './rate-limit.js';
 import type { OnPhase } from './request-phases.js';
 import { cancelled, pause } from './retry.js';
 import type { TransportSettings } from './settings.js';
@@ -32,6 +33,7 @@ export interface StreamBlobOptions {
   /** An endpoint, by its id, begins to serve bytes. */
   readonly onSource?: (endpoint: number) => void;
   readonly onPhase?: OnPhase;
+  readonly rate?: RateLimit | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -49,7 +51,7 @@ const maxChallenges = 2;
 
 /** Resolves when `size` bytes were handed on. @throws KnownError, or what `onChunk` throws */
 export async function streamBlob(options: StreamBlobOptions): Promise<void> {
-  const { size, offset: start = 0, signal, transportFor, onChunk, onSource, onPhase } = options;
+  const { size, offset: start = 0, signal, transportFor, onChunk, onSource, onPhase, rate } = options;
   if (start === size && size > 0) return;
   const { endpoints, name } = options.target;
   const places = endpoints.map((endpoint): Place => {
@@ -71,7 +73,7 @@ export async function streamBlob(options: StreamBlobOptions): Promise<void> {
     if (signal?.aborted) throw cancelled(signal.reason);
     const place = placeAt(places, turns.current());
     const before = progress.offset;
-    const end = await tryOnce({ name, size, transportFor, onChunk, onSource, onPhase, signal }, place, progress);
+    const end = await tryOnce({ name, size, transportFor, onChunk, onSource, onPhase, rate, signal }, place, progress);
     if (end.kind === 'complete') return;
     if (end.kind === 'failed') throw end.error;
     if (end.kind === 'no tls') continue;

@@ -4,6 +4,7 @@ import { type BodyEnd, consumeBody, tooLong } from './blob-body.js';
 import type { BlobEndpoint } from './blob-target.js';
 import { type Exchange, exchange } from './exchange.js';
 import { isPassing, isTimeout, speaksNoTls } from './network-error.js';
+import type { RateLimit } from './rate-limit.js';
 import { readError } from './read-error.js';
 import { registryError } from './registry-error.js';
 import type { OnPhase } from './request-phases.js';
@@ -20,6 +21,7 @@ export interface BlobTry {
   readonly onChunk: (chunk: Buffer) => void;
   readonly onSource: ((endpoint: number) => void) | undefined;
   readonly onPhase: OnPhase | undefined;
+  readonly rate: RateLimit | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -120,6 +122,7 @@ function receive(
       options.onChunk(chunk);
     },
     timeouts: place.endpoint.transport.timeouts,
+    rate: options.rate,
     host: url.host,
   });
 }
