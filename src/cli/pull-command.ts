@@ -8,7 +8,7 @@ import { parseSource } from '../pull/sources/source-name.js';
 import { canonicalName, familiarName, parseReference } from '../reference.js';
 import type { ExplainOutput } from './explain-command.js';
 import type { CliContext } from './main.js';
-import { collect, collectList, count, duration, type PullFlags, pullOptions, rate } from './pull-flags.js';
+import { collect, collectList, connections, count, duration, type PullFlags, pullOptions, rate } from './pull-flags.js';
 import { statusLine } from './pull-lines.js';
 import { chooseReporter } from './pull-reporter.js';
 import { checkArity, parseCommandLine, useDockerTexts } from './usage.js';
@@ -47,6 +47,11 @@ export async function pullProgram(context: CliContext): Promise<number | undefin
       '--max-concurrent-downloads <number>',
       'layers in work at the same time (default: processors, at most 3)',
       count,
+    )
+    .option(
+      '--blob-connections <number>',
+      'for one layer at the same time, where a registry throttles each (default: 1)',
+      connections,
     )
     .option('--limit-rate <rate>', 'bytes a second of all connections together, as 500k, 1.5m or 1g', rate)
     .option(

@@ -15,6 +15,7 @@ export interface PullFlags {
   explain?: boolean;
   plan?: boolean;
   maxConcurrentDownloads?: number;
+  blobConnections?: number;
   limitRate?: number;
   stallTimeout?: number;
   quiet?: boolean;
@@ -24,6 +25,11 @@ export interface PullFlags {
 
 export function count(text: string): number {
   if (!/^[1-9]\d{0,2}$/.test(text)) throw new InvalidArgumentError('a number from 1 to 999 is expected');
+  return Number(text);
+}
+
+export function connections(text: string): number {
+  if (!/^([1-9]|1[0-6])$/.test(text)) throw new InvalidArgumentError('a number from 1 to 16 is expected');
   return Number(text);
 }
 
@@ -51,7 +57,7 @@ export const collectList = (text: string, before: string[] = []): string[] => [.
 
 export function pullOptions(flags: PullFlags): PullManyOptions {
   const { root, platform, allTags, insecure, ca, mirror, shortNames, maxConcurrentDownloads } = flags;
-  const { limitRate, stallTimeout } = flags;
+  const { blobConnections, limitRate, stallTimeout } = flags;
   return {
     ...(root !== undefined && { root }),
     ...(platform !== undefined && { platforms: platform }),
@@ -61,6 +67,7 @@ export function pullOptions(flags: PullFlags): PullManyOptions {
     ...(mirror !== undefined && { mirrors: mirror }),
     ...(shortNames !== undefined && { shortNames }),
     ...(maxConcurrentDownloads !== undefined && { maxConcurrentDownloads }),
+    ...(blobConnections !== undefined && { blobConnections }),
     ...(limitRate !== undefined && { limitRate }),
     ...(stallTimeout !== undefined && { stallTimeoutMs: stallTimeout }),
   };

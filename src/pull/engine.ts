@@ -20,12 +20,14 @@ export interface EngineOptions {
   places: number | undefined;
   /** Bytes a second. */
   limitRate: number | undefined;
+  /** For one blob at the same time. */
+  connections: number | undefined;
 }
 
 /** More threads than processors gain nothing, and each costs about 50 MB. */
 const MAX_PLACES = 3;
 
-export function createEngine({ root, signal, places, limitRate }: EngineOptions): Engine {
+export function createEngine({ root, signal, places, limitRate, connections = 1 }: EngineOptions): Engine {
   let store: Promise<Store> | undefined;
   let workers: Promise<LayerWorkers> | undefined;
   const open = async () => {
@@ -39,7 +41,7 @@ export function createEngine({ root, signal, places, limitRate }: EngineOptions)
   return {
     store: () => (store ??= open()),
     workers: () => (workers ??= start()),
-    network: { rate: limitRate === undefined ? undefined : createRateLimit(limitRate) },
+    network: { rate: limitRate === undefined ? undefined : createRateLimit(limitRate), connections },
     async close() {
       await (await workers)?.close();
       const [opened] = await Promise.allSettled([store]);

@@ -35,6 +35,8 @@ export interface LayerJob {
 export interface NetworkUse {
   /** Of all connections together. */
   rate: RateLimit | undefined;
+  /** For one blob at the same time. */
+  connections: number;
 }
 
 export interface LayerJobPorts {
@@ -80,17 +82,19 @@ async function untilRight(
   ports: LayerJobPorts,
   partial: PartialBlob | undefined,
 ): Promise<ExtractedLayer[]> {
-  let { target } = job;
+  let { target, network } = job;
   let maySayAgain = true;
   for (;;) {
     const seen: Seen = { replayed: 0, resumed: false, sources: new Set() };
     try {
-      return await attempt({ ...job, target }, ports, { partial, seen });
+      return await attempt({ ...job, target, network }, ports, { partial, seen });
     } catch (error) {
       if (!isWrongContent(error)) throw error;
       partial?.discard();
       if ('range' in target) throw error;
-      if (seen.replayed === 0) {
+      // Ranges may have been answered wrongly; that is found out first, without them.
+      if (network.connections > 1) network = { ...network, connections: 1 };
+      else if (seen.replayed === 0) {
         const others = withoutSuspects(target, seen.sources);
         if (others === undefined && !(seen.resumed && maySayAgain)) throw error;
         if (others === undefined) maySayAgain = false;

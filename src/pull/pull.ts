@@ -31,6 +31,8 @@ export interface PullOptions {
   caFiles?: string[];
   /** Layers in work at the same time; default the number of processors, at most 3. */
   maxConcurrentDownloads?: number;
+  /** For one layer at the same time, for registries that throttle each connection; default 1. */
+  blobConnections?: number;
   /** Bytes of layers a second, over all connections. */
   limitRate?: number;
   /** A layer that brings less than 16 KiB in this time has stalled: its connection is given up; default 30 000. */
@@ -91,8 +93,8 @@ export interface Shared {
 
 export function shareOf(options: PullOptions): Shared {
   const { root = defaultRoot(), signal = new AbortController().signal } = options;
-  const { maxConcurrentDownloads: places, limitRate } = options;
-  return { root, signal, engine: createEngine({ root, signal, places, limitRate }) };
+  const { maxConcurrentDownloads: places, limitRate, blobConnections: connections } = options;
+  return { root, signal, engine: createEngine({ root, signal, places, limitRate, connections }) };
 }
 
 /** One image of a registry, or what an archive holds. */

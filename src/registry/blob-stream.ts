@@ -4,6 +4,7 @@
  * than got. The caller checks the digest: it sees every byte once, whichever answer it came from.
  */
 import type { KnownError } from '../../store/errors.js';
+import { streamRanges } from './blob-ranges.js';
 import type { BlobChallenge, BlobFailover, BlobTarget } from './blob-target.js';
 import { type Place, type Progress, tryOnce } from './blob-try.js';
 import { allFailed } from './failover.js';
@@ -34,6 +35,8 @@ export interface StreamBlobOptions {
   readonly onSource?: (endpoint: number) => void;
   readonly onPhase?: OnPhase;
   readonly rate?: RateLimit | undefined;
+  /** To one endpoint at the same time, as long as it answers for ranges; default 1. */
+  readonly connections?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -52,6 +55,7 @@ const maxChallenges = 2;
 /** Resolves when `size` bytes were handed on. @throws KnownError, or what `onChunk` throws */
 export async function streamBlob(options: StreamBlobOptions): Promise<void> {
   const { size, offset: start = 0, signal, transportFor, onChunk, onSource, onPhase, rate } = options;
+  const { connections = 1 } = options;
   if (start === size && size > 0) return;
   const { endpoints, name } = options.target;
   const places = endpoints.map((endpoint): Place => {
@@ -69,11 +73,22 @@ export async function streamBlob(options: StreamBlobOptions): Promise<void> {
   const turns = createTurns(places.length);
   const progress: Progress = { offset: start };
   const failures = new Map<number, KnownError>();
+  const common = { name, size, transportFor, onChunk, onSource, onPhase, rate, signal };
+  if (connections > 1) {
+    const place = placeAt(places, 0);
+    const inRanges = {
+      ...common,
+      connections,
+      answerChallenge: (challenge: string) => answerChallenge(challenge, place, options),
+      onCut: (error: KnownError) => options.onRetry?.({ offset: progress.offset, delayMs: 0, error }),
+    };
+    if (await streamRanges(inRanges, place, progress)) return;
+  }
   while (true) {
     if (signal?.aborted) throw cancelled(signal.reason);
     const place = placeAt(places, turns.current());
     const before = progress.offset;
-    const end = await tryOnce({ name, size, transportFor, onChunk, onSource, onPhase, rate, signal }, place, progress);
+    const end = await tryOnce(common, place, progress);
     if (end.kind === 'complete') return;
     if (end.kind === 'failed') throw end.error;
     if (end.kind === 'no tls') continue;

@@ -3,6 +3,7 @@
  * loopback onto a journaled ext4. Rounds are interleaved: every tool has its turn in each.
  *
  *     npm run bench -- [--size small|base|big|files|layers] [--rounds N] [--runs N]
+ *     npm run bench -- --size throttled [--rounds N]
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -16,6 +17,7 @@ import { comparison, type Row } from './figures.js';
 import { journaledFolder } from './journaled-folder.js';
 import { type Command, type Measurement, measure } from './measure.js';
 import { imageSizes, type PushedImage } from './push-image.js';
+import { throttled } from './throttled.js';
 import { openTools, prepareBundle, type Tool } from './tools.js';
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
@@ -28,8 +30,9 @@ async function bench(cleanup: Cleanup): Promise<void> {
       runs: { type: 'string', default: '10' },
     },
   });
+  if (values.size === 'throttled') return throttled(cleanup, Number(values.rounds), say);
   const size = imageSizes[values.size];
-  if (size === undefined) throw new Error(`--size is one of ${Object.keys(imageSizes).join(', ')}`);
+  if (size === undefined) throw new Error(`--size is one of ${Object.keys(imageSizes).join(', ')}, throttled`);
   const folder = journaledFolder(cleanup, size.bytes * 14 + 2e9);
   process.env['TMPDIR'] = folder;
   describeMachine();
