@@ -62,10 +62,12 @@ export async function pullProgram(context: CliContext): Promise<number | undefin
     .option('-q, --quiet', 'print only the names')
     .option('--json', 'print one event a line on standard output')
     .option('--timings', 'print at the end where the time went, layer by layer')
+    .option('--verbose', 'say what inflates layers: the libraries that are used, and those that are lacking')
     .helpOption('-h, --help', 'show help')
     .version(`tspull version ${packageVersion()}`, '-v, --version', 'show the version')
     .action(async (names: string[], flags: PullFlags) => {
       checkArity(program, names, { least: 1, most: Number.POSITIVE_INFINITY });
+      if (flags.verbose) await tellDecoders(context);
       if (flags.plan) status = await planNames(names, flags, context);
       else if (flags.explain) await explainNames(names, flags, context);
       else await pullNames(names, flags, context);
@@ -133,4 +135,10 @@ async function planNames(names: readonly string[], flags: PullFlags, context: Cl
   const plans = await import('./plan-command.js');
   const options = { ...pullOptions(flags), signal: context.signal };
   return plans.planNames(names, options, { ...context, json: flags.json ?? false });
+}
+
+async function tellDecoders({ err }: CliContext): Promise<void> {
+  const { decodersInUse } = await import('../../store/tar/decoders.js');
+  for (const { format, name, lacks } of decodersInUse())
+    err(`${format} is inflated by ${name}${lacks === undefined ? '' : `; ${lacks} would be faster`}\n`);
 }

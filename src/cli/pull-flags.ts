@@ -21,6 +21,7 @@ export interface PullFlags {
   quiet?: boolean;
   json?: boolean;
   timings?: boolean;
+  verbose?: boolean;
 }
 
 export function count(text: string): number {
