@@ -23,7 +23,7 @@ export function bar(current: number, total: number, columns = BAR_COLUMNS): stri
 
 const words: Record<LayerStatus, string> = {
   exists: 'already exists',
-  elsewhere: 'another process is fetching it',
+  elsewhere: 'another pull is fetching it',
   queued: 'waiting',
   downloading: 'downloading',
   verified: 'verified',

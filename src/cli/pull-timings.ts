@@ -1,4 +1,5 @@
 /** The accounts of pulls as tables. */
+import { printable } from '../../store/printable.js';
 import { humanSize } from '../images/human.js';
 import type { LayerAccount, Spent } from '../pull/account.js';
 import type { PullEvent } from '../pull/pull-event.js';
@@ -62,15 +63,20 @@ function sources(layers: readonly LayerAccount[]): [url: string, bytes: number][
 }
 
 export function timingsReporter(inner: PullReporter, err: (text: string) => void): PullReporter {
-  const texts: string[] = [];
+  const names: string[] = [];
+  const accounts: (PullEvent & { type: 'account' })[] = [];
   return {
     onEvent(event) {
       inner.onEvent(event);
-      if (event.type === 'account') texts.push(accountText(event));
+      if (event.type === 'start') names[event.pull] = event.reference;
+      if (event.type === 'account') accounts.push(event);
     },
     end() {
       inner.end();
-      for (const text of texts) err(text);
+      for (const account of accounts.sort((a, b) => a.pull - b.pull)) {
+        if (names.length > 1) err(`${printable(names[account.pull] ?? '')}\n`);
+        err(accountText(account));
+      }
     },
   };
 }

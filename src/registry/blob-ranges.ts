@@ -8,7 +8,7 @@ import type { KnownError } from '../../store/errors.js';
 import { consumeBody } from './blob-body.js';
 import type { BlobTry, Place, Progress } from './blob-try.js';
 import { type Exchange, exchange } from './exchange.js';
-import { networkError } from './network-error.js';
+import { networkError, speaksNoTls } from './network-error.js';
 import { cancelled } from './retry.js';
 
 export interface RangesOptions extends BlobTry {
@@ -43,7 +43,7 @@ export async function streamRanges(options: RangesOptions, place: Place, progres
   const { size, connections, signal } = options;
   const slots = connections * 2;
   const rangeBytes = Math.min(longestRange, Math.floor(mostBytes / slots));
-  if (size - progress.offset <= rangeBytes * 2 || place.urls.length > 1) return false;
+  if (size - progress.offset <= rangeBytes * 2) return false;
   const run = new RangeRun(options, place, progress, { slots, rangeBytes });
   await run.work();
   if (run.failure !== undefined) throw run.failure.reason;
@@ -133,8 +133,11 @@ class RangeRun {
         onPhase,
       });
     } catch (error) {
-      return networkError(error, 'GET', url);
+      if (urls.length === 1 || !speaksNoTls(error)) return networkError(error, 'GET', url);
+      this.#place.urls = urls.slice(1);
+      return 'again';
     }
+    this.#place.urls = urls.slice(0, 1);
     const wanted = rangeLength(answer, from, range.end, size);
     if (wanted === undefined) return this.#refused(answer, authorization);
     if (!this.#isProved) this.#options.onSource?.(endpoint.id);

@@ -67,6 +67,7 @@ export async function streamBlob(options: StreamBlobOptions): Promise<void> {
       challenges: 0,
       delivered: 0,
       useRange: true,
+      mayRange: connections > 1,
       isLast: endpoint === endpoints.at(-1),
     };
   });
@@ -74,19 +75,18 @@ export async function streamBlob(options: StreamBlobOptions): Promise<void> {
   const progress: Progress = { offset: start };
   const failures = new Map<number, KnownError>();
   const common = { name, size, transportFor, onChunk, onSource, onPhase, rate, signal };
-  if (connections > 1) {
-    const place = placeAt(places, 0);
-    const inRanges = {
-      ...common,
-      connections,
-      answerChallenge: (challenge: string) => answerChallenge(challenge, place, options),
-      onCut: (error: KnownError) => options.onRetry?.({ offset: progress.offset, delayMs: 0, error }),
-    };
-    if (await streamRanges(inRanges, place, progress)) return;
-  }
+  const inRanges = (place: Place) => {
+    const onCut = (error: KnownError) => options.onRetry?.({ offset: progress.offset, delayMs: 0, error });
+    const answer = (challenge: string) => answerChallenge(challenge, place, options);
+    return streamRanges({ ...common, connections, answerChallenge: answer, onCut }, place, progress);
+  };
   while (true) {
     if (signal?.aborted) throw cancelled(signal.reason);
     const place = placeAt(places, turns.current());
+    if (place.mayRange) {
+      place.mayRange = false;
+      if (await inRanges(place)) return;
+    }
     const before = progress.offset;
     const end = await tryOnce(common, place, progress);
     if (end.kind === 'complete') return;

@@ -36,6 +36,8 @@ export interface Place {
   delivered: number;
   /** False after a server answered a Range request with nonsense. */
   useRange: boolean;
+  /** It is still to be asked for several ranges at the same time. */
+  mayRange: boolean;
   readonly isLast: boolean;
 }
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
+import { addImage, emptyContents } from '../../fixtures/registry/contents.js';
 import {
   atFirst,
   cutAfter,
@@ -13,7 +14,7 @@ import {
   trickleChunks,
 } from '../../fixtures/registry/faults.js';
 import { buildImage } from '../../fixtures/registry/image.js';
-import type { Fault, RegistryOptions } from '../../fixtures/registry/registry.js';
+import { type Fault, type RegistryOptions, startRegistry } from '../../fixtures/registry/registry.js';
 import { type PullOptions, pull } from '../../src/pull/pull.js';
 import type { PullEvent } from '../../src/pull/pull-event.js';
 import { digestOf } from '../../store/oci/digest.js';
@@ -180,6 +181,18 @@ describe('one layer over several connections', { skip, concurrency: 2 }, () => {
       asked.every((range) => /^bytes=\d+-\d+$/.test(range)),
       asked.join(),
     );
+  });
+
+  test('a mirror that lacks the layer: the registry is asked for ranges', async (t) => {
+    const contents = emptyContents();
+    addImage(contents, 'test/image', '1', image);
+    contents.blobs.delete(digestOf(layer));
+    const mirror = await startRegistry({ contents });
+    t.after(() => mirror.close());
+    const { asked, sent } = await pulled(t, { options: { mirrors: [mirror.url] } });
+    assert.equal(asked.length, allRanges);
+    assert.ok(sent < layer.length * 1.01);
+    assert.equal(mirror.requests.filter(({ url }) => url.includes(digestOf(layer))).length, 2);
   });
 
   test('no more is held than the window: behind a range that does not come nothing is asked for', async (t) => {

@@ -3,7 +3,12 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { makeAuthority, makeCertificate } from '../../../fixtures/registry/certificates.js';
+import { addImage, emptyContents } from '../../../fixtures/registry/contents.js';
 import { atFirst, cutAfter, on, stallAfter, trickleChunks } from '../../../fixtures/registry/faults.js';
+import { buildImage } from '../../../fixtures/registry/image.js';
+import { type Fault, startRegistry } from '../../../fixtures/registry/registry.js';
 import { spentKeys } from '../../../src/pull/account.js';
 import type { PullEvent } from '../../../src/pull/pull-event.js';
 import { cli } from '../../support/cli.js';
@@ -166,4 +171,33 @@ test('--timings is a table on standard error; an image that is up to date has no
   assert.match(stderr, new RegExp(`^Received \\S+B from https?://${registry.host}/`, 'm'));
   assert.match(stderr, /^Bound by \w.*\.$/m);
   assert.doesNotMatch((await cli('tspull', root, ['--timings', name])).stderr, /LAYER/);
+});
+
+test('names, handshakes and heads of answers have times of their own', {
+  skip: missing('root', 'openssl'),
+}, async (t) => {
+  const authority = makeAuthority(tempDir(t));
+  const contents = emptyContents();
+  addImage(contents, 'test/image', '1', buildImage({ layers: [noise(900_000)], compression: 'none' }));
+  const slowHead: Fault = async (_question, answer) => {
+    if (answer.body.length > 10_000) await delay(300);
+    return answer;
+  };
+  const tls = makeCertificate(authority, 'server', ['DNS:localhost']);
+  const registry = await startRegistry({ contents, tls, fault: on(/\/blobs\//, slowHead) });
+  t.after(() => registry.close());
+  const args = ['--json', '--ca', authority.caFile, `localhost:${registry.port}/test/image:1`];
+  const { status, stdout, stderr } = await cli('tspull', join(tempDir(t), 'root'), args);
+  assert.equal(status, 0, stderr);
+  const [account] = ofType(eventsOf(stdout), 'account');
+  const { dnsMs = 0, connectMs = 0, tlsMs = 0, firstByteMs = 0 } = account?.layers[0] ?? {};
+  assert.ok(dnsMs > 0 && connectMs > 0 && tlsMs > 0, `${dnsMs}, ${connectMs}, ${tlsMs} ms`);
+  assert.ok(firstByteMs > 250, `${firstByteMs} ms`);
+});
+
+test('with several names each table has its name', { skip }, async (t) => {
+  const [a, b] = [await serveImage(t, { layers: [noise(1000)] }), await serveImage(t, { layers: [noise(1000)] })];
+  const { stderr } = await cli('tspull', join(tempDir(t), 'root'), ['-q', '--timings', a.name, b.name]);
+  const headings = stderr.split('\n').filter((line) => line === a.name || line === b.name);
+  assert.deepEqual(headings, [a.name, b.name]);
 });
