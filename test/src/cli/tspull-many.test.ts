@@ -1,15 +1,18 @@
 /** Several images in one command: names, all tags, platforms. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { addDocument, addImage, emptyContents } from '../../../fixtures/registry/contents.js';
 import { on, trickleChunks } from '../../../fixtures/registry/faults.js';
 import { buildImage, buildIndex, hostPlatform, type Image } from '../../../fixtures/registry/image.js';
 import { type Fault, startRegistry } from '../../../fixtures/registry/registry.js';
 import { readRepositories } from '../../../store/images/repositories-file.js';
 import { digestOf } from '../../../store/oci/digest.js';
-import { cli } from '../../support/cli.js';
+import { bundledProgram, cli } from '../../support/cli.js';
 import { dockerdNeeds, startDockerd } from '../../support/dockerd.js';
 import { missing } from '../../support/needs.js';
 import { startDockerRegistry } from '../../support/real-registry.js';
@@ -213,4 +216,38 @@ test('all tags and platforms from the reference registry: dockerd takes them', {
   assert.match(stdout, new RegExp(`^both sha256:\\w+ ${id(host)}$`, 'm'));
   assert.match(stdout, new RegExp(`^<none> ${elsewhere?.manifest.digest} ${id(elsewhere)}$`, 'm'));
   assert.equal(inspected.stdout.trim(), other.architecture);
+});
+
+test('many images of few layers, some named twice: each layer is fetched once', { skip }, async (t) => {
+  const parts = Array.from({ length: 6 }, (_, at) => layer(`part ${at}`, 40_000));
+  const images = Object.fromEntries(
+    Array.from({ length: 15 }, (_, at) => [`lib/x${at}`, imageOf(...parts.slice(0, 1 + (at % parts.length)))]),
+  );
+  const { registry, requestsFor } = await serve(t, images, on(/\/blobs\//, trickleChunks(10_000, 10)));
+  const root = join(tempDir(t), 'root');
+  const names = Object.keys(images).map((name) => `${registry.host}/${name}:1`);
+  const { status, stdout, stderr } = await cli('tspull', root, ['-q', ...names, ...names.slice(0, 3)]);
+  assert.equal(status, 0, stderr);
+  assert.equal(stdout.trimEnd().split('\n').length, 18);
+  assert.deepEqual(parts.map(requestsFor), [1, 1, 1, 1, 1, 1]);
+  checkStore(root);
+});
+
+test('Ctrl-C ends all of them, says so once, and leaves nothing half-made', { skip }, async (t) => {
+  const images = { 'lib/a': imageOf(layer('a', 900_000)), 'lib/b': imageOf(layer('b', 900_000)) };
+  const { registry } = await serve(t, images, on(/\/blobs\//, trickleChunks(20_000, 100)));
+  const root = join(tempDir(t), 'root');
+  const names = Object.keys(images).map((name) => `${registry.host}/${name}:1`);
+  const child = spawn(process.execPath, [bundledProgram('tspull'), '--root', root, '-q', ...names]);
+  t.after(() => void child.kill('SIGKILL'));
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  while (registry.sentBytes() < 200_000) await delay(20);
+  child.kill('SIGINT');
+  const [status] = await once(child, 'exit');
+  assert.equal(status, 130);
+  assert.equal(said.match(/was cancelled/g)?.length, 1, said);
+  checkStore(root);
 });
