@@ -93,8 +93,16 @@ export interface Shared {
 
 export function shareOf(options: PullOptions): Shared {
   const { root = defaultRoot(), signal = new AbortController().signal } = options;
-  const { maxConcurrentDownloads: places, limitRate, blobConnections: connections } = options;
+  const { maxConcurrentDownloads: places, limitRate, blobConnections: connections, stallTimeoutMs } = options;
+  checkBounds('limitRate', limitRate, [1, Number.MAX_SAFE_INTEGER]);
+  checkBounds('blobConnections', connections, [1, 16]);
+  checkBounds('stallTimeoutMs', stallTimeoutMs, [100, 86_400_000]);
   return { root, signal, engine: createEngine({ root, signal, places, limitRate, connections }) };
+}
+
+function checkBounds(option: string, value: number | undefined, [least, most]: [number, number]): void {
+  if (value === undefined || (value >= least && value <= most)) return;
+  throw new KnownError('E_USAGE', `${option} is ${value}, and must be a number from ${least} to ${most}`);
 }
 
 /** One image of a registry, or what an archive holds. */

@@ -4,19 +4,20 @@
  * keeps breaking off, this ends where it is, and one connection goes on from there.
  */
 import { setMaxListeners } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { KnownError } from '../../store/errors.js';
 import { consumeBody } from './blob-body.js';
 import type { BlobTry, Place, Progress } from './blob-try.js';
 import { type Exchange, exchange } from './exchange.js';
 import { networkError, speaksNoTls } from './network-error.js';
-import { cancelled } from './retry.js';
+import { cancelled, waitBefore } from './retry.js';
 
 export interface RangesOptions extends BlobTry {
   /** At the same time; 2 or more. */
   readonly connections: number;
   /** A new authorization for the place, if there is one. */
   readonly answerChallenge: (challenge: string) => Promise<boolean>;
-  readonly onCut: (error: KnownError) => void;
+  readonly onCut: (error: KnownError, delayMs: number) => void;
 }
 
 /** What is held at most, and what one request asks for. */
@@ -37,7 +38,7 @@ interface Range {
 /**
  * Resolves to true when the whole blob was handed on, and to false when one connection has to go on from `progress`.
  *
- * @throws what `onChunk` throws, or KnownError `E_CANCELLED`
+ * @throws what `onChunk` or `answerChallenge` throw, or KnownError `E_CANCELLED`
  */
 export async function streamRanges(options: RangesOptions, place: Place, progress: Progress): Promise<boolean> {
   const { size, connections, signal } = options;
@@ -52,7 +53,7 @@ export async function streamRanges(options: RangesOptions, place: Place, progres
 }
 
 class RangeRun {
-  /** What `onChunk` threw. */
+  /** What `onChunk` threw, or the answer to a challenge. */
   failure: { reason: unknown } | undefined;
   readonly #options: RangesOptions;
   readonly #place: Place;
@@ -84,7 +85,16 @@ class RangeRun {
 
   /** The first connection has to prove that ranges are answered before there are more. */
   async work(): Promise<void> {
-    await Promise.all(Array.from({ length: this.#options.connections }, (_, index) => this.#connection(index === 0)));
+    const { connections } = this.#options;
+    await Promise.all(
+      Array.from({ length: connections }, (_, index) => this.#connection(index === 0).catch((it) => this.#fail(it))),
+    );
+  }
+
+  #fail(reason: unknown): void {
+    // A rest that was ended by somebody else's failure is none itself.
+    if (!this.#signal.aborted) this.failure ??= { reason };
+    this.#stop.abort();
   }
 
   async #connection(isFirst: boolean): Promise<void> {
@@ -108,10 +118,17 @@ class RangeRun {
       const end = await this.#ask(range);
       if (range.from + range.got === range.end) return true;
       if (end === 'wrong' || this.#signal.aborted) return false;
-      if (typeof end !== 'string') this.#options.onCut(end);
       if (range.got - before < enoughBytes) useless++;
+      if (typeof end !== 'string') await this.#rest(end);
     }
     return false;
+  }
+
+  /** Before what is left of a range is asked for again. */
+  async #rest(error: KnownError): Promise<void> {
+    const delayMs = waitBefore(1, undefined) ?? 0;
+    this.#options.onCut(error, delayMs);
+    await sleep(delayMs, undefined, { signal: this.#signal });
   }
 
   /** One request for what is left of a range. */
@@ -188,8 +205,7 @@ class RangeRun {
     try {
       this.#options.onChunk(chunk);
     } catch (reason) {
-      this.failure ??= { reason };
-      this.#stop.abort();
+      this.#fail(reason);
       throw reason;
     }
     if (range.from + range.given === range.end) this.#turn(range);

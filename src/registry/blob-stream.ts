@@ -76,7 +76,8 @@ export async function streamBlob(options: StreamBlobOptions): Promise<void> {
   const failures = new Map<number, KnownError>();
   const common = { name, size, transportFor, onChunk, onSource, onPhase, rate, signal };
   const inRanges = (place: Place) => {
-    const onCut = (error: KnownError) => options.onRetry?.({ offset: progress.offset, delayMs: 0, error });
+    const onCut = (error: KnownError, delayMs: number) =>
+      options.onRetry?.({ offset: progress.offset, delayMs, error });
     const answer = (challenge: string) => answerChallenge(challenge, place, options);
     return streamRanges({ ...common, connections, answerChallenge: answer, onCut }, place, progress);
   };

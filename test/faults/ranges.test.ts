@@ -17,6 +17,7 @@ import { buildImage } from '../../fixtures/registry/image.js';
 import { type Fault, type RegistryOptions, startRegistry } from '../../fixtures/registry/registry.js';
 import { type PullOptions, pull } from '../../src/pull/pull.js';
 import type { PullEvent } from '../../src/pull/pull-event.js';
+import { KnownError } from '../../store/errors.js';
 import { digestOf } from '../../store/oci/digest.js';
 import { cli } from '../support/cli.js';
 import { missing } from '../support/needs.js';
@@ -193,6 +194,24 @@ describe('one layer over several connections', { skip, concurrency: 2 }, () => {
     assert.equal(asked.length, allRanges);
     assert.ok(sent < layer.length * 1.01);
     assert.equal(mirror.requests.filter(({ url }) => url.includes(digestOf(layer))).length, 2);
+  });
+
+  test('a login that ends in the middle: one clear failure, and nothing goes on behind it', async (t) => {
+    let count = 0;
+    const served = await serve(t, {
+      auth: { kind: 'bearer' },
+      fault: (question, answer) => {
+        if (answer.status !== 206 || ++count < 4) return answer;
+        const realm = `http://${question.headers['host']}/token-that-is-gone`;
+        return { status: 401, headers: { 'www-authenticate': `Bearer realm="${realm}"` }, body: Buffer.alloc(0) };
+      },
+    });
+    const root = join(tempDir(t), 'root');
+    await assert.rejects(pull(served.name, { root, blobConnections: connections }), KnownError);
+    const before = served.asked().length;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    assert.equal(served.asked().length, before);
+    checkStore(root);
   });
 
   test('no more is held than the window: behind a range that does not come nothing is asked for', async (t) => {

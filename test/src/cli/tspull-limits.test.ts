@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { on, stallAfter, trickleChunks } from '../../../fixtures/registry/faults.js';
 import { renderRows, timeLeft } from '../../../src/cli/pull-terminal.js';
+import { pull } from '../../../src/pull/pull.js';
 import type { PullEvent } from '../../../src/pull/pull-event.js';
 import { bundledProgram, cli } from '../../support/cli.js';
 import { run } from '../../support/dockerd.js';
@@ -86,6 +87,12 @@ test('values that mean nothing are refused', { skip }, async (t) => {
     assert.equal(status, 125, `${flag} ${value}`);
     assert.match(stderr, /invalid argument ".*" for "--[a-z-]+" flag: /);
   }
+});
+
+test('the library refuses them, too', async (t) => {
+  const root = join(tempDir(t), 'root');
+  for (const wrong of [{ limitRate: 0 }, { limitRate: Number.NaN }, { blobConnections: 17 }, { stallTimeoutMs: 1 }])
+    await assert.rejects(pull('x', { root, ...wrong }), { code: 'E_USAGE' });
 });
 
 test('a terminal shows the whole, its rate and the time that is left', {
