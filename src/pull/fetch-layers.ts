@@ -13,6 +13,7 @@ import type { LayerOrigin } from './layer-origin.js';
 import type { LayerPlan } from './layer-plan.js';
 import type { LayerWorkers } from './layer-workers.js';
 import type { LayerStatus, OnPullEvent } from './pull-event.js';
+import { startOrder } from './start-order.js';
 
 export interface FetchContext {
   store: Store;
@@ -108,7 +109,8 @@ function startLayers(plans: LayerPlan[], run: Run): Promise<void>[] {
       ours.set(plan.blob.digest, [...same, { plan, lease: claim.lease }]);
     }
   }
-  for (const group of ours.values()) works.push(fetchBlob(group, run));
+  const sizeOf = (group: { plan: LayerPlan }[]) => group[0]?.plan.blob.size ?? 0;
+  for (const group of startOrder([...ours.values()], run.workers.places, sizeOf)) works.push(fetchBlob(group, run));
   return works;
 }
 

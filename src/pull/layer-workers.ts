@@ -14,6 +14,8 @@ import { type FromWorker, packError, type ToWorker, unpackError } from './thread
 const MAIN_THREAD_BYTES = 512 * 1024;
 
 export interface LayerWorkers {
+  /** Layers that are in work at a time. */
+  readonly places: number;
   /** Waits for a free place, then runs the job there. `onStart` is called when it gets one: by then more is known of endpoints. */
   run(
     job: Omit<LayerJob, 'target'>,
@@ -33,6 +35,7 @@ export function createLayerWorkers(places: number): LayerWorkers {
     return worker;
   };
   return {
+    places,
     run: (described, ports, onStart) =>
       limit(async () => {
         ports.signal.throwIfAborted();
