@@ -38,23 +38,31 @@ export interface Brought {
 /** More threads than processors gain nothing, and each costs about 50 MB. */
 const MAX_PLACES = 3;
 
+const defaultPlaces = (): number => Math.min(availableParallelism(), MAX_PLACES);
+
 export async function bringImage(client: RegistryClient, options: BringOptions): Promise<Brought> {
-  const { root, reference, wanted, signal } = options;
-  const resolved = await resolveImage(client, reference, wanted);
-  const { image: id, digest } = resolved;
-  checkPlatform(resolved.config, { ...options, name: familiarString(reference) });
-  const name = familiarName(reference);
-  const tag = reference.digest === undefined ? reference.tag : undefined;
-  using store = await openForWriting(root, signal);
-  const image: ImageToBring = {
-    reference: familiarString(reference),
-    resolved,
-    names: [{ name, digest }, ...(tag === undefined ? [] : [{ name, tag }])],
-    origin: client,
-    repository: canonicalName(reference),
-  };
-  const [isNew] = await bringImages(store, [image], options);
-  return { id, digest, upToDate: !isNew };
+  const { root, reference, wanted, signal, places = defaultPlaces() } = options;
+  const workers = createLayerWorkers(places);
+  workers.prepare(places);
+  try {
+    const resolved = await resolveImage(client, reference, wanted);
+    const { image: id, digest } = resolved;
+    checkPlatform(resolved.config, { ...options, name: familiarString(reference) });
+    const name = familiarName(reference);
+    const tag = reference.digest === undefined ? reference.tag : undefined;
+    using store = await openForWriting(root, signal);
+    const image: ImageToBring = {
+      reference: familiarString(reference),
+      resolved,
+      names: [{ name, digest }, ...(tag === undefined ? [] : [{ name, tag }])],
+      origin: client,
+      repository: canonicalName(reference),
+    };
+    const [isNew] = await bringImages(store, [image], options, workers);
+    return { id, digest, upToDate: !isNew };
+  } finally {
+    await workers.close();
+  }
 }
 
 export interface ImageToBring extends ImageToCommit {
@@ -69,9 +77,9 @@ export interface ImageToBring extends ImageToCommit {
 export async function bringImages(
   store: Store,
   images: readonly ImageToBring[],
-  { emit, signal, places = Math.min(availableParallelism(), MAX_PLACES) }: TransferOptions,
+  { emit, signal, places = defaultPlaces() }: TransferOptions,
+  workers = createLayerWorkers(places),
 ): Promise<boolean[]> {
-  const workers = createLayerWorkers(places);
   const leases: HeldLock[] = [];
   try {
     for (const { reference, resolved, origin: client, repository } of images) {

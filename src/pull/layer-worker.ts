@@ -30,6 +30,8 @@ async function run(job: LayerJob): Promise<void> {
 
 port.on('message', (message: ToWorker) => {
   if (message.type === 'job') void run(message.job);
+  // Not terminated from outside: what the thread has compiled is kept when it ends by itself.
+  else if (message.type === 'end') process.exit(0);
   else if (message.type === 'abort') {
     abort.abort();
     closeJobTransport();

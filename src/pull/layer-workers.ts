@@ -16,6 +16,8 @@ const MAIN_THREAD_BYTES = 512 * 1024;
 export interface LayerWorkers {
   /** Layers that are in work at a time. */
   readonly places: number;
+  /** Starts so many threads, as far as there are places, that will be needed soon: they get ready meanwhile. */
+  prepare(count: number): void;
   /** Waits for a free place, then runs the job there. `onStart` is called when it gets one: by then more is known of endpoints. */
   run(
     job: Omit<LayerJob, 'target'>,
@@ -29,13 +31,25 @@ export function createLayerWorkers(places: number): LayerWorkers {
   const limit = pLimit(places);
   const idle: Worker[] = [];
   const all: Worker[] = [];
-  const take = () => {
-    const worker = idle.pop() ?? new Worker(join(import.meta.dirname, 'layer-worker.js'), { trackUnmanagedFds: false });
-    if (!all.includes(worker)) all.push(worker);
+  let failure: Error | undefined;
+  const start = () => {
+    const worker = new Worker(join(import.meta.dirname, 'layer-worker.js'), { trackUnmanagedFds: false });
+    // Whoever is given a job hears of it by itself; before that nobody listens.
+    worker.on('error', (error) => {
+      failure ??= error;
+    });
+    all.push(worker);
     return worker;
+  };
+  const take = () => {
+    if (failure !== undefined) throw failure;
+    return idle.shift() ?? start();
   };
   return {
     places,
+    prepare(count) {
+      while (all.length < Math.min(count, places)) idle.push(start());
+    },
     run: (described, ports, onStart) =>
       limit(async () => {
         ports.signal.throwIfAborted();
@@ -48,9 +62,20 @@ export function createLayerWorkers(places: number): LayerWorkers {
       }),
     async close() {
       closeJobTransport();
-      await Promise.all(all.map((worker) => worker.terminate()));
+      await Promise.all(all.splice(0).map((worker) => (idle.includes(worker) ? endOf(worker) : worker.terminate())));
     },
   };
+}
+
+const END_GRACE_MS = 1000;
+
+/** Lets a thread without work end by itself. */
+async function endOf(worker: Worker): Promise<void> {
+  const ended = new Promise((resolve) => worker.once('exit', resolve));
+  worker.postMessage({ type: 'end' } satisfies ToWorker);
+  const grace = setTimeout(() => void worker.terminate(), END_GRACE_MS);
+  await ended;
+  clearTimeout(grace);
 }
 
 /** After an abort the worker has this long to let go of its files by itself. */
