@@ -10,8 +10,11 @@ import { closeJobTransport, type LayerJob, type LayerJobPorts, runLayerJob } fro
 import type { LayerBody } from './layer-origin.js';
 import { type FromWorker, packError, type ToWorker, unpackError } from './thread-messages.js';
 
-/** A thread takes about 40 ms to start; so long unpacking this many bytes of a blob takes on the main thread. */
-const MAIN_THREAD_BYTES = 512 * 1024;
+/**
+ * Handing a blob to a thread costs about what unpacking so many bytes does. They may still expand to a thousand times as much, which
+ * is why larger ones are not unpacked where commits are made.
+ */
+const MAIN_THREAD_BYTES = 32 * 1024;
 
 export interface LayerWorkers {
   /** Layers that are in work at a time. */

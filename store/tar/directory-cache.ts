@@ -26,11 +26,13 @@ export interface PinnedDirectory {
 
 export class DirectoryCache {
   readonly #root: number;
+  readonly #exactModes: boolean;
   readonly #open = new Map<string, PinnedDirectory>();
 
   /** `root` stays the caller's. */
-  constructor(root: number) {
+  constructor(root: number, exactModes: boolean) {
     this.#root = root;
+    this.#exactModes = exactModes;
   }
 
   /** The directory at `path` ('' is the root), created with its parents (0755, root, now) where missing. */
@@ -78,7 +80,7 @@ export class DirectoryCache {
       if (fd === -errno.ENOTDIR || fd === -errno.ELOOP) return { fd: this.#follow(path), alias: true };
       if (fd !== -errno.ENOENT) throw new SyscallError('openat', JSON.stringify(path), -fd, errnoName(-fd));
       mkdirAt(parent.fd, base, 0o755);
-      chmodAt(parent.fd, base, 0o755);
+      if (!this.#exactModes) chmodAt(parent.fd, base, 0o755);
     }
   }
 
