@@ -3,7 +3,7 @@
  * in the calling thread, so a slow disk holds back the network by itself.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, constants, fchmodSync, fstatSync, mkdirSync, openSync } from 'node:fs';
+import { chmodSync, closeSync, constants, lstatSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno, KnownError } from '../errors.js';
 import { servedWrong } from '../oci/descriptor.js';
@@ -105,9 +105,9 @@ export function extractLayer({ layer, record, digest, diffId, maxPlainBytes }: E
 /** The empty root of the layer, and whether what is made in it gets the mode that is asked for: a umask or a default ACL may say no. */
 function makeTree(path: string): { root: number; exactModes: boolean } {
   mkdirSync(path, { mode: 0o777 });
+  const exactModes = (lstatSync(path).mode & 0o7777) === 0o777;
+  chmodSync(path, 0o755);
   const root = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
-  const exactModes = (fstatSync(root).mode & 0o7777) === 0o777;
-  fchmodSync(root, 0o755);
   return { root, exactModes };
 }
 
