@@ -36,6 +36,16 @@ const heavyPackagesApart = {
     onResolve({ filter }, ({ path }) => ({ path: `./${path}.js`, external: true }));
   },
 };
+/** commander can start programs for its subcommands, which ours have none of; child_process brings sockets and streams with it. */
+const noChildProcesses = {
+  name: 'no-child-processes',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^(node:)?child_process$/ }, ({ importer }) =>
+      /node_modules\/commander\//.test(importer) ? { path: 'child_process', namespace: 'none' } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: 'none' }, () => ({ contents: 'module.exports = {};' }));
+  },
+};
 const programs = ['tspull', 'tsimage', 'tsrun', 'tscontainer'];
 // A program is one CommonJS file: Node finds, reads and links the many files of an ES module graph in the time that the rest
 // of a short command takes. In front of it stands a loader that knows the cache of its compiled code, and so it is with the layer
@@ -48,7 +58,7 @@ const metafiles = await Promise.all([
       define: commonJs,
       // Requires in place of imports: code from the cache cannot import.
       supported: { 'dynamic-import': false },
-      plugins: [heavyPackagesApart, noHttp2],
+      plugins: [heavyPackagesApart, noHttp2, noChildProcesses],
     }),
   ),
   ...heavyPackages.map((name) =>

@@ -5,6 +5,7 @@ import { createAuthorizer } from './authorizer.js';
 import { createEndpoint } from './endpoint.js';
 import type { EndpointPlan, PlannedEndpoint } from './endpoint-plan.js';
 import type { FailureKind, Judgement } from './failure-kind.js';
+import { isPlainHere } from './plain-probe.js';
 import type { Subject } from './registry-error.js';
 import type { TransportSettings } from './settings.js';
 import { shownUrl } from './shown-url.js';
@@ -107,7 +108,7 @@ function openEndpoint(
     findCredentials: async () => (await import('./credentials.js')).findCredentials(domain, path, env),
   });
   const api: Api = {
-    endpoint: createEndpoint(planned.bases),
+    endpoint: createEndpoint(planned.bases, isPlainHere),
     authorizer,
     transport,
     signal,
