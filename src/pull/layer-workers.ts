@@ -32,8 +32,8 @@ export interface LayerWorkers {
 
 export function createLayerWorkers(places: number): LayerWorkers {
   const limit = pLimit(places);
-  const idle: Worker[] = [];
-  const all: Worker[] = [];
+  const idle = new Set<Worker>();
+  const all = new Set<Worker>();
   let failure: Error | undefined;
   const start = () => {
     const worker = new Worker(join(import.meta.dirname, 'layer-worker.js'), { trackUnmanagedFds: false });
@@ -41,17 +41,24 @@ export function createLayerWorkers(places: number): LayerWorkers {
     worker.on('error', (error) => {
       failure ??= error;
     });
-    all.push(worker);
+    worker.once('exit', () => {
+      idle.delete(worker);
+      all.delete(worker);
+    });
+    all.add(worker);
     return worker;
   };
   const take = () => {
     if (failure !== undefined) throw failure;
-    return idle.shift() ?? start();
+    // The one that worked last is warm, and has its connections.
+    const ready = [...idle].at(-1);
+    if (ready !== undefined) idle.delete(ready);
+    return ready ?? start();
   };
   return {
     places,
     prepare(count) {
-      while (all.length < Math.min(count, places)) idle.push(start());
+      while (all.size < Math.min(count, places)) idle.add(start());
     },
     run: (described, ports, onStart) =>
       limit(async () => {
@@ -60,12 +67,12 @@ export function createLayerWorkers(places: number): LayerWorkers {
         if (job.size <= MAIN_THREAD_BYTES) return await runLayerJob(job, ports);
         const worker = take();
         const layers = await runIn(worker, job, ports);
-        idle.push(worker);
+        idle.add(worker);
         return layers;
       }),
     async close() {
       closeJobTransport();
-      await Promise.all(all.splice(0).map((worker) => (idle.includes(worker) ? endOf(worker) : worker.terminate())));
+      await Promise.all([...all].map((worker) => (idle.has(worker) ? endOf(worker) : worker.terminate())));
     },
   };
 }
