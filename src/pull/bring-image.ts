@@ -38,6 +38,8 @@ export interface Brought {
 
 export async function bringImage(client: RegistryClient, options: BringOptions): Promise<Brought> {
   const { reference, wanted, isAside } = options;
+  const workers = await options.engine.workers();
+  workers.prepare(workers.places);
   const resolved = await resolveImage(client, reference, wanted);
   const { image: id } = resolved;
   const digest = isAside ? resolved.manifestDigest : resolved.digest;

@@ -18,6 +18,7 @@ import type { LayerPlan } from './layer-plan.js';
 import type { LayerWorkers } from './layer-workers.js';
 import { refuseWithoutSpace } from './needed-space.js';
 import type { Emit, LayerStatus } from './pull-event.js';
+import { startOrder } from './start-order.js';
 
 export interface FetchContext {
   store: Store;
@@ -124,7 +125,8 @@ function startLayers(plans: LayerPlan[], run: Run): Promise<void>[] {
       ours.set(plan.blob.digest, [...same, { plan, lease: claim.lease }]);
     }
   }
-  for (const group of ours.values()) works.push(fetchBlob(group, run));
+  const sizeOf = (group: { plan: LayerPlan }[]) => group[0]?.plan.blob.size ?? 0;
+  for (const group of startOrder([...ours.values()], run.workers.places, sizeOf)) works.push(fetchBlob(group, run));
   return works;
 }
 

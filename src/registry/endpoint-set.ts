@@ -6,6 +6,7 @@ import { createAuthorizer } from './authorizer.js';
 import { createEndpoint } from './endpoint.js';
 import type { EndpointPlan, PlannedEndpoint } from './endpoint-plan.js';
 import type { FailureKind, Judgement } from './failure-kind.js';
+import { isPlainHere } from './plain-probe.js';
 import { type PullLimit, readPullLimit } from './pull-limit.js';
 import type { Subject } from './registry-error.js';
 import type { TransportSettings } from './settings.js';
@@ -119,7 +120,7 @@ function openEndpoint(
     findCredentials: async () => (await import('./credentials.js')).findCredentials(domain, path, env),
   });
   const api: Api = {
-    endpoint: createEndpoint(planned.bases),
+    endpoint: createEndpoint(planned.bases, isPlainHere),
     authorizer,
     transport,
     signal,

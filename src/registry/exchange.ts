@@ -1,6 +1,5 @@
 /** One request over node:http or node:https, redirects included, up to the head of the answer. */
 import { type IncomingMessage, type OutgoingHttpHeaders, request as requestPlain } from 'node:http';
-import { request as requestTls } from 'node:https';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { KnownError } from '../../store/errors.js';
@@ -65,7 +64,8 @@ function send({ url, foreign }: Hop, options: ExchangeOptions, agent: Agent): Pr
   const headers = { ...options.headers, ...(!foreign && options.ownHeaders) };
   if (authorization !== undefined && !foreign) headers['authorization'] = authorization;
   return new Promise((resolve) => {
-    const open = url.protocol === 'https:' ? requestTls : requestPlain;
+    // Loaded when it is needed, as all of TLS.
+    const open = url.protocol === 'https:' ? process.getBuiltinModule('node:https').request : requestPlain;
     const request = open(url, { method, headers, agent, ...(signal && { signal }) });
     const phases = watchPhases(url, transport.settings.timeouts, (error) => request.destroy(error));
     if (options.onPhase !== undefined) timePhases(request, options.onPhase);

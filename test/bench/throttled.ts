@@ -15,8 +15,12 @@ import { type Measurement, measure } from './measure.js';
 const layerBytes = 300e6;
 const bytesPerSecond = 20e6;
 
-export async function throttled(cleanup: Cleanup, rounds: number, say: (text: string) => void): Promise<void> {
-  const folder = journaledFolder(cleanup, layerBytes * 4 + 1e9);
+export async function throttled(
+  cleanup: Cleanup,
+  { folder: place, rounds }: { folder: string; rounds: number },
+  say: (text: string) => void,
+): Promise<void> {
+  const folder = journaledFolder(cleanup, place, layerBytes * 4 + 1e9);
   const contents = emptyContents();
   const layer = tar(file('noise', '', { content: randomBytes(layerBytes) }));
   addImage(contents, 'bench/image', '1', buildImage({ layers: [layer], compression: 'none' }));
