@@ -9,8 +9,8 @@ export function createRateLimit(bytesPerSecond: number): RateLimit {
   return { bytesPerSecond, clock: new SharedArrayBuffer(8) };
 }
 
-/** So much of a pause may be caught up with: timers are late, and threads are busy. */
-const CREDIT_NS = 100_000_000n;
+/** So much lost time may be caught up with: timers are late, and threads are busy. */
+const CREDIT_NS = 400_000_000n;
 
 /** Says that bytes have come. @returns milliseconds until the next ones should */
 export function takeBytes({ bytesPerSecond, clock }: RateLimit, bytes: number): number {
@@ -19,7 +19,7 @@ export function takeBytes({ bytesPerSecond, clock }: RateLimit, bytes: number): 
   for (;;) {
     const now = process.hrtime.bigint();
     const before = Atomics.load(due, 0);
-    const earliest = now - CREDIT_NS;
+    const earliest = before === 0n ? now : now - CREDIT_NS;
     const after = (before > earliest ? before : earliest) + cost;
     if (Atomics.compareExchange(due, 0, before, after) === before) return Math.max(0, Number(after - now) / 1e6);
   }

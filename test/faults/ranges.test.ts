@@ -272,7 +272,7 @@ describe('one layer over several connections', { skip, concurrency: 2 }, () => {
     const began = performance.now();
     await pull(served.name, { root, blobConnections: connections, limitRate: 6 * mebibyte });
     const seconds = (performance.now() - began) / 1000;
-    assert.ok(seconds > 3.2 && seconds < 8, `${seconds} s instead of 3.5`);
+    assert.ok(seconds > 3.1 && seconds < 15, `${seconds} s instead of 3.5`);
   });
 });
 

@@ -43,8 +43,8 @@ describe('--limit-rate', { concurrency: 2, skip }, () => {
       assert.equal(status, 0, stderr);
       const [seconds, due] = [transferSeconds(stdout), size / 1024 ** 2];
       t.diagnostic(`${seconds} s for ${due} s`);
-      // The last piece is not waited for; a busy machine may be late.
-      assert.ok(seconds > due * 0.9 && seconds < due * 1.3, `${seconds} s instead of ${due}`);
+      // The last piece is not waited for. A busy machine may be late, but never early.
+      assert.ok(seconds > due * 0.9 && seconds < due * 2.5, `${seconds} s instead of ${due}`);
     });
 
   test('a slow rate is no stall', async (t) => {
