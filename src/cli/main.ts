@@ -1,4 +1,5 @@
 /** What all programs share: running the command, printing failures, choosing the exit status. */
+import { leaveAtOnce } from '../../store/linux/leave.js';
 import { exitCodeOf, explainError } from './explain-error.js';
 import { packageVersion } from './version.js';
 
@@ -30,6 +31,7 @@ export async function runProgram(
   command: (context: CliContext) => Promise<number | undefined>,
   options: ProgramOptions = {},
 ): Promise<void> {
+  process.once('exit', leaveAtOnce);
   const args = process.argv.slice(2);
   endQuietlyOnBrokenPipe();
   if (args.length === 1 && (args[0] === '--version' || args[0] === '-v')) {

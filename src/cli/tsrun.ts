@@ -1,6 +1,7 @@
 /** `tsrun [OPTIONS] IMAGE [COMMAND] [ARG...]` */
 import { writeSync } from 'node:fs';
 import { KnownError } from '../../store/errors.js';
+import { leaveAtOnce } from '../../store/linux/leave.js';
 import { defaultRoot, openForRunning } from '../../store/store.js';
 import { run } from '../run/run.js';
 import { explainError } from './explain-error.js';
@@ -93,6 +94,7 @@ function statusOf(error: unknown): number {
   return error instanceof KnownError ? (error.exitCode ?? FAILED) : FAILED;
 }
 
+process.once('exit', leaveAtOnce);
 main(process.argv.slice(2)).then(
   (code) => {
     process.exitCode = code;

@@ -93,6 +93,12 @@ export function bindIfThere(prototype: string): (...args: NativeArgument[]) => n
   };
 }
 
+/** As {@link bind}, but undefined as long as nothing native has been loaded. */
+export function bindIfLoaded(prototype: string): () => NativeFunction | undefined {
+  const get = lazily(prototype);
+  return () => (koffiModule === undefined ? undefined : get());
+}
+
 /**
  * Binds a function that Node's own executable exports. Returns undefined in its place where nothing native has been loaded
  * yet, or where there is no such function.
