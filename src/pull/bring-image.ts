@@ -71,7 +71,7 @@ export async function bringImages(
   images: readonly ImageToBring[],
   { emit, signal, places = Math.min(availableParallelism(), MAX_PLACES) }: TransferOptions,
 ): Promise<boolean[]> {
-  const workers = createLayerWorkers(places);
+  const workers = createLayerWorkers(places, store.root);
   const leases: HeldLock[] = [];
   try {
     for (const { reference, resolved, origin: client, repository } of images) {

@@ -1,10 +1,13 @@
 /** The worker thread's side: one layer job at a time. */
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
+import { confineChanges } from '../../store/linux/landlock.js';
 import type { BlobChallenge, BlobFailover } from '../registry/blob-target.js';
 import { closeJobTransport, type LayerJob, runLayerJob } from './layer-job.js';
 import { type FromWorker, packError, type ToWorker, unpackError } from './thread-messages.js';
 
 if (parentPort === null) throw new Error('layer-worker runs only as a worker thread');
+// A second wall around the archives of strangers.
+confineChanges([(workerData as { root: string }).root]);
 const port = parentPort;
 const say = (message: FromWorker) => port.postMessage(message);
 

@@ -2,6 +2,7 @@
  * A fixed number of places in which layers are fetched and unpacked: worker threads, started when first needed and kept for the pull; or
  * the main thread, for blobs so small that starting a thread would cost more than it gains.
  */
+import { access } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import pLimit from 'p-limit';
@@ -23,12 +24,13 @@ export interface LayerWorkers {
   close(): Promise<void>;
 }
 
-export function createLayerWorkers(places: number): LayerWorkers {
+/** @param root the data root; a thread cannot change anything else */
+export function createLayerWorkers(places: number, root: string): LayerWorkers {
   const limit = pLimit(places);
   const idle: Worker[] = [];
   const all: Worker[] = [];
   const take = () => {
-    const worker = idle.pop() ?? new Worker(join(import.meta.dirname, 'layer-worker.js'), { trackUnmanagedFds: false });
+    const worker = idle.pop() ?? startWorker(root);
     if (!all.includes(worker)) all.push(worker);
     return worker;
   };
@@ -48,6 +50,12 @@ export function createLayerWorkers(places: number): LayerWorkers {
       await Promise.all(all.map((worker) => worker.terminate()));
     },
   };
+}
+
+function startWorker(root: string): Worker {
+  // The first work for the pool starts its threads: not from the confined thread, which would confine them.
+  access('/', () => undefined);
+  return new Worker(join(import.meta.dirname, 'layer-worker.js'), { trackUnmanagedFds: false, workerData: { root } });
 }
 
 /** After an abort the worker has this long to let go of its files by itself. */
