@@ -41,11 +41,14 @@ function load(file: string, name: string): unknown {
   // Latin-1, because the bundle is ASCII: a string of one byte a character needs no decoding.
   const source = `(function(exports,require,module,__filename,__dirname){${readFileSync(file, 'latin1')}\n})`;
   const script = new Script(source, { filename: file, ...(cachedData && { cachedData }) });
+  const isMissing = cache !== undefined && (cachedData === undefined || script.cachedDataRejected === true);
   const program = new Module(file, module as unknown as Module);
   program.filename = file;
   program.paths = module.paths;
   const run = script.runInThisContext() as (...args: unknown[]) => void;
-  if (cache !== undefined && (cachedData === undefined || script.cachedDataRejected === true))
+  // The worker gives up the right to write here, so all of it is compiled at once; a program keeps what it has used.
+  if (isMissing && PROGRAM === 'layer-worker') keep(cache, compileAll(source, file));
+  else if (isMissing)
     process.once('exit', (status) => {
       // A command that failed has not compiled what the next one needs.
       if (status === 0) keep(cache, script);
@@ -58,6 +61,16 @@ function load(file: string, name: string): unknown {
   };
   run.call(program.exports, program.exports, require, program, file, dirname(file));
   return program.exports;
+}
+
+function compileAll(source: string, filename: string): Script {
+  const { setFlagsFromString } = process.getBuiltinModule('node:v8');
+  setFlagsFromString('--no-lazy');
+  try {
+    return new Script(source, { filename });
+  } finally {
+    setFlagsFromString('--lazy');
+  }
 }
 
 /**

@@ -89,6 +89,7 @@ export const runFlags: readonly Flag[] = [
   on('tty', 'Allocate a pseudo-TTY', 't'),
   value('ulimit', 'ulimit', 'Ulimit options'),
   value('user', 'string', 'Username or UID (format: <name|uid>[:<group|gid>])', 'u'),
+  value('userns', 'string', "User namespace to use: a user of /etc/subuid, 'default', or host"),
   value('uts', 'string', 'UTS namespace to use (host, container:NAME)'),
   on('version', 'Show the version'),
   value('volume', 'list', 'Bind mount a directory or file', 'v'),

@@ -36,6 +36,7 @@ export function optionsFromFlags(flags: ParsedFlags, caller: NodeJS.ProcessEnv):
     ipc: ipcFlag(flags.last('ipc')),
     uts: namespaceFlag(flags.last('uts'), 'UTS'),
     cgroupns: cgroupnsFlag(flags.last('cgroupns')),
+    userns: flags.last('userns') || undefined,
     memory: sizeFlag(flags.last('memory'), '-m, --memory'),
     memorySwap: sizeFlag(flags.last('memory-swap'), '--memory-swap', true),
     memoryReservation: sizeFlag(flags.last('memory-reservation'), '--memory-reservation'),

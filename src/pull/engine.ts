@@ -36,7 +36,7 @@ export function createEngine({ root, signal, places, limitRate, connections = 1 
   };
   const start = async () => {
     const { createLayerWorkers } = await import('./layer-workers.js');
-    return createLayerWorkers(places ?? Math.min(availableParallelism(), MAX_PLACES));
+    return createLayerWorkers(places ?? Math.min(availableParallelism(), MAX_PLACES), root);
   };
   return {
     store: () => (store ??= open()),

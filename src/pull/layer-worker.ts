@@ -1,5 +1,6 @@
 /** The worker thread's side: one layer job at a time. */
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
+import { confineChanges } from '../../store/linux/landlock.js';
 import { clearThreadUmask } from '../../store/linux/umask.js';
 import type { BlobChallenge, BlobFailover } from '../registry/blob-target.js';
 import { closeJobTransport, type LayerJob, runLayerJob } from './layer-job.js';
@@ -21,8 +22,17 @@ function authorize(challenge: BlobChallenge): Promise<string | undefined> {
   return new Promise((resolve, reject) => waiting.set(request, { resolve, reject }));
 }
 
+let isConfined = false;
+
+/** A second wall around the archives of strangers. Before the first of them comes, the root need not exist. */
+function confine(): void {
+  if (!isConfined) confineChanges([(workerData as { root: string }).root]);
+  isConfined = true;
+}
+
 async function run(job: LayerJob): Promise<void> {
   try {
+    confine();
     const onRetry = (event: { offset: number; delayMs: number; reason: string }) => say({ type: 'retry', ...event });
     const onFailover = (failover: BlobFailover) => say({ type: 'failover', failover });
     say({ type: 'done', layers: await runLayerJob(job, { authorize, onRetry, onFailover, signal: abort.signal }) });

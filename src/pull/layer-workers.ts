@@ -2,6 +2,7 @@
  * A fixed number of places in which layers are fetched and unpacked: worker threads, started when first needed and kept for the pull; or
  * the main thread, for blobs so small that starting a thread would cost more than it gains.
  */
+import { access } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import pLimit from 'p-limit';
@@ -30,13 +31,14 @@ export interface LayerWorkers {
   close(): Promise<void>;
 }
 
-export function createLayerWorkers(places: number): LayerWorkers {
+/** @param root the data root; a thread cannot change anything else */
+export function createLayerWorkers(places: number, root: string): LayerWorkers {
   const limit = pLimit(places);
   const idle = new Set<Worker>();
   const all = new Set<Worker>();
   let failure: Error | undefined;
   const start = () => {
-    const worker = new Worker(join(import.meta.dirname, 'layer-worker.js'), { trackUnmanagedFds: false });
+    const worker = startWorker(root);
     // Whoever is given a job hears of it by itself; before that nobody listens.
     worker.on('error', (error) => {
       failure ??= error;
@@ -86,6 +88,12 @@ async function endOf(worker: Worker): Promise<void> {
   const grace = setTimeout(() => void worker.terminate(), END_GRACE_MS);
   await ended;
   clearTimeout(grace);
+}
+
+function startWorker(root: string): Worker {
+  // The first work for the pool starts its threads: not from the confined thread, which would confine them.
+  access('/', () => undefined);
+  return new Worker(join(import.meta.dirname, 'layer-worker.js'), { trackUnmanagedFds: false, workerData: { root } });
 }
 
 /** After an abort the worker has this long to let go of its files by itself. */

@@ -61,6 +61,10 @@ export async function beginContainer(
   const id = randomId();
   if (options.name !== undefined) checkName(options.name);
   const spec = containerSpec(id, { image: image.config, command, options, host: hostWith(joined) });
+  if (spec.userns !== undefined) {
+    const { checkUserNamespace } = await import('./userns/id-maps.js');
+    checkUserNamespace(spec.userns, options);
+  }
   makeContainerFolders(root);
   sweepDeadContainers(root);
   // Another process that sweeps may have the new file for a moment; it takes it for that of a dead container and lets go.

@@ -99,6 +99,8 @@ export interface RunOptions {
   ipc?: 'host' | 'private' | OfContainer;
   uts?: 'host' | OfContainer;
   cgroupns?: 'host' | 'private';
+  /** A user of /etc/subuid, whose ranges the container's ids are; `host` for none, the default. */
+  userns?: string;
   memory?: number;
   /** Memory and swap together; -1 for no limit. */
   memorySwap?: number;

@@ -20,6 +20,8 @@ export interface SupervisorPlan {
   ownPid: boolean;
   /** The descriptor of another container's pid namespace to start it in. */
   joinedPid: number | undefined;
+  /** Makes the parent of the container one of the user namespace that all its namespaces shall belong to. */
+  enterUserNamespace: (() => void) | undefined;
   /** The descriptor of the cgroup (version 2) to start it in. */
   cgroup: number | undefined;
   /** Descriptors from here on are not ours: they leaked into the command line program. */
@@ -49,6 +51,7 @@ export function addSupervisor(program: Program, plan: SupervisorPlan): void {
   }
   if (plan.joinedPid !== undefined)
     program.call('setns', [plan.joinedPid, c.CLONE_NEWPID], 'the pid namespace of a container');
+  plan.enterUserNamespace?.();
   const flags = plan.namespaces | (plan.ownPid ? c.CLONE_NEWPID : 0);
   const fork: Fork = (pid) => {
     if (plan.cgroup === undefined) program.call('clone', [flags | c.SIGCHLD], 'the namespaces', pid);

@@ -14,6 +14,7 @@ import type { ContainerCgroup } from '../cgroup/container-cgroup.js';
 import { openCgroup } from '../cgroup/open-cgroup.js';
 import type { JoinedContainers } from '../join/joined-containers.js';
 import { containerProgram, type StartPlan } from '../program/container-program.js';
+import { standard } from '../program/devices.js';
 import type { RunHooks } from '../run-hooks.js';
 import type { MountRequest } from '../run-options.js';
 import { containerFilter } from '../seccomp/container-filter.js';
@@ -22,6 +23,7 @@ import { variable } from '../spec/environment.js';
 import type { Identity } from '../spec/user.js';
 import type { Architecture } from '../stage2/code.js';
 import type { Program } from '../stage2/program.js';
+import type { UserNamespace } from '../userns/user-namespace.js';
 import { descriptors } from './descriptors.js';
 import { explainFailure } from './explain-failure.js';
 import { forwardSignals } from './forward-signals.js';
@@ -39,6 +41,7 @@ export interface LaunchRequest {
   cgroup: ContainerCgroup;
   /** Descriptors of namespaces of other containers. */
   namespaces: JoinedContainers['namespaces'];
+  userNamespace?: UserNamespace;
   hooks?: RunHooks;
 }
 
@@ -100,13 +103,14 @@ interface Prepared {
 }
 
 function prepare(
-  { spec, rootfs, files, cgroup, namespaces, hooks }: LaunchRequest,
+  { spec, rootfs, files, cgroup, namespaces, userNamespace, hooks }: LaunchRequest,
   made: { filter: Buffer | undefined; streams: StandardStreams; ours: number[] },
 ): Prepared {
   const { filter, streams, ours } = made;
   checkMountPoints(rootfs);
   const identity = lookUpUser(rootfs, spec);
-  makeWorkdir(rootfs, spec.workdir);
+  userNamespace?.check(identity);
+  makeWorkdir(rootfs, spec.workdir, userNamespace?.root);
   // The place of the report pipe, which is made at the very end.
   const handed = descriptors(-1);
   const own = (fd: number): number => {
@@ -141,9 +145,13 @@ function prepare(
       rlimits: spec.rlimits,
     },
     env: environmentOf(spec, identity),
-    tasks: cgroup.tasks,
-    cgroup: cgroup.folderV2 === undefined ? undefined : own(openCgroup(cgroup.folderV2)),
+    // Starting in a cgroup of version 2 would be asked of the user namespace's root.
+    tasks:
+      cgroup.folderV2 === undefined || userNamespace === undefined ? cgroup.tasks : [`${cgroup.folderV2}/cgroup.procs`],
+    cgroup: cgroup.folderV2 === undefined || userNamespace ? undefined : own(openCgroup(cgroup.folderV2)),
     joined: Object.fromEntries(Object.entries(namespaces).map(([kind, fd]) => [kind, handed.add(fd)])),
+    userNamespace: userNamespace === undefined ? undefined : handed.add(userNamespace.fd),
+    devices: userNamespace && standard.map(({ path }) => ({ path, mount: own(cloneMount(path)) })),
     firstStray: 0,
     reportsEnd: hooks !== undefined,
   };
