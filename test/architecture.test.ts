@@ -105,7 +105,7 @@ test('a file is one idea: no file is long, and none is named after nothing', () 
 
 test('only the programs print', () => {
   // A container with a terminal owns the terminal of the caller while it runs.
-  const printers = ['src/cli', 'src/run/tty', 'src/supervisor/supervisor-main.ts'];
+  const printers = ['src/cli', 'src/run/tty'];
   const wrong = sources
     .filter(
       ({ path, text }) =>

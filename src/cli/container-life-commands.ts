@@ -153,7 +153,7 @@ async function startAll(root: string, names: string[], context: CliContext): Pro
 async function startAttached(root: string, names: string[], flags: Flags, context: CliContext): Promise<void> {
   const [name = '', other] = names;
   if (other !== undefined) throw new KnownError('E_USAGE', 'you cannot start and attach multiple containers at once');
-  const attachment = await startContainer(root, name, toOurOutputs);
+  const attachment = await startContainer(root, name, { attach: toOurOutputs });
   if (attachment === undefined) return;
   const end = await joinStreams(attachment, {
     input: flags.interactive ?? false,

@@ -55,17 +55,18 @@ async function runImage(name: string, command: readonly string[], flags: ParsedF
   const given = optionsFromFlags(flags, process.env);
   const options = measured?.optionsUnder(flags, given) ?? given;
   const pull = pullPolicy(flags.last('pull'));
+  if (measured !== undefined && isSupervised(flags))
+    throw usage('conflicting options: a run that is measured or limited cannot be detached or restarted');
+  const supervised = isSupervised(flags) ? await import('./run-supervised.js') : undefined;
+  // It gets ready while the rest is.
+  using supervisor = supervised?.startSupervisor();
   using store = await openForRunning(flags.last('root') ?? defaultRoot());
   const { root } = store;
   const image = await imageToRun({ root, name, pull, platform: flags.last('platform'), quiet: flags.has('quiet') });
   const onWarning = (text: string): void => say(`WARNING: ${text}\n`);
   const request = { root, image, command, options, onWarning };
-  if (isSupervised(flags)) {
-    if (measured !== undefined)
-      throw usage('conflicting options: a run that is measured or limited cannot be detached or restarted');
-    const { runSupervised } = await import('./run-supervised.js');
-    return await runSupervised(flags, request, say);
-  }
+  if (supervised !== undefined && supervisor !== undefined)
+    return await supervised.runSupervised(flags, request, supervisor, say);
   if (measured !== undefined) return await measured.runMeasured(flags, request, say);
   const { exitCode } = await run(request);
   return exitCode;

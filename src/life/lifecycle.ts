@@ -1,5 +1,4 @@
 /** What can be done with a container that exists: each function finds it by name or id, and settles when it is done. */
-import { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { KnownError } from '../../store/errors.js';
 import { type HeldLock, removeLockFile, tryAcquire } from '../../store/fs/lock.js';
@@ -13,7 +12,7 @@ import { releaseImageLayers } from '../containers/release-image.js';
 import { removeContainer } from '../containers/remove-container.js';
 import { sweepDeadContainers } from '../containers/sweep.js';
 import { trueRecord } from '../containers/true-state.js';
-import { spawnSupervisor } from '../supervisor/spawn-supervisor.js';
+import { type IdleSupervisor, spawnSupervisor } from '../supervisor/spawn-supervisor.js';
 
 /** For a supervisor to end once its container has. */
 const PATIENCE_MS = 5000;
@@ -31,18 +30,29 @@ export function find(root: string, name: string): ContainerRecord {
   return trueRecord(root, findContainer(root, name));
 }
 
+export interface StartOptions {
+  /** Takes the output from the first byte on. */
+  attach?: OnOutput;
+  /** One that was started ahead. */
+  supervisor?: IdleSupervisor;
+}
+
 /**
  * Starts a container that does not run; one that runs is left as it is.
  *
- * @param attach takes its output from the first byte on
  * @returns the connection, when `attach` is given
  * @throws KnownError with Docker's `exitCode` when it cannot be started
  */
-export async function startContainer(root: string, name: string, attach?: OnOutput): Promise<Attachment | undefined> {
+export async function startContainer(
+  root: string,
+  name: string,
+  { attach, supervisor }: StartOptions = {},
+): Promise<Attachment | undefined> {
   const { id } = find(root, name);
   const running = await connect(root, id, attach);
   if (running !== undefined) return await attachOr(running, attach);
-  const socket = new Socket({ fd: spawnSupervisor(root, id), readable: true, writable: true });
+  const { socket, attend } = supervisor ?? spawnSupervisor();
+  attend(root, id);
   const client = controlClient(socket, attach);
   try {
     const attachment = attach === undefined ? undefined : await attachTo(client);

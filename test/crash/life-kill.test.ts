@@ -1,11 +1,12 @@
 /** Programs and supervisors are killed at any step of a container's life: the next commands put things right, and nothing is left. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { findHierarchies } from '../../src/run/cgroup/hierarchies.js';
+import { isErrno } from '../../store/errors.js';
 import { addImage, busybox, layerRoot } from '../support/layer-root.js';
 import { isLongForm } from '../support/long-form.js';
 import { ourMounts } from '../support/mounts.js';
@@ -35,11 +36,18 @@ const life: Victim = {
   env: environment,
 };
 
+/** Supervisors that hold a file of the root. */
 function processesOf(): string[] {
   return readdirSync('/proc').filter((pid) => {
-    if (!/^\d+$/.test(pid) || !existsSync(`/proc/${pid}/cmdline`)) return false;
-    const words = readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0');
-    return words[0] === 'tspull-supervisor' && words.includes(root);
+    try {
+      if (!/^\d+$/.test(pid) || !readFileSync(`/proc/${pid}/cmdline`, 'latin1').startsWith('tspull-supervisor'))
+        return false;
+      return readdirSync(`/proc/${pid}/fd`).some((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith(root));
+    } catch (error) {
+      // It ended in between.
+      if (!isErrno(error, 'ENOENT', 'ESRCH')) throw error;
+      return false;
+    }
   });
 }
 

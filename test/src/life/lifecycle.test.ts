@@ -51,8 +51,7 @@ const statusOf = (pid: number): string => {
 function supervisorOf(id: string): number {
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     if (!existsSync(`/proc/${pid}/cmdline`)) continue;
-    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-    if (words[0] === 'tspull-supervisor' && words.includes(id)) return Number(pid);
+    if (readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith(`tspull-supervisor ${id}`)) return Number(pid);
   }
   throw new Error(`no supervisor of ${id}`);
 }
