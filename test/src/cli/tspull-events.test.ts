@@ -83,7 +83,7 @@ test('each layer: what it was waited for and worked on is its time', { skip }, a
   const spent = spentKeys.reduce((sum, key) => sum + account.total[key], 0);
   const known = account.wallMs - account.resolveMs;
   // The start of a thread and the commit of the image are nobody's.
-  assert.ok(spent <= known * 1.02 && spent > known * 0.6, `${spent} of ${known} ms`);
+  assert.ok(spent <= known * 1.02 && spent > known * 0.4, `${spent} of ${known} ms`);
 });
 
 test('a retry is told, and what it did not bring again', { skip }, async (t) => {
@@ -139,7 +139,7 @@ test('a process that waits for another one says so', { skip }, async (t) => {
   const held = new Promise<void>((resolve) => {
     release = resolve;
   });
-  const { name, layerRequests } = await serveImage(t, {
+  const { name, registry, layerRequests } = await serveImage(t, {
     layers: [noise(700_000)],
     compression: 'none',
     fault: on(/\/blobs\//, async (_question, answer) => {
@@ -149,9 +149,12 @@ test('a process that waits for another one says so', { skip }, async (t) => {
   });
   const root = join(tempDir(t), 'root');
   const fetching = cli('tspull', root, ['-q', name]);
-  while (layerRequests().length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  while (layerRequests().length === 0) await delay(20);
   const waiting = cli('tspull', root, ['--json', '--timings', name]);
-  setTimeout(release, 3000);
+  const configs = () => registry.requests.filter(({ url }) => /\/blobs\//.test(url)).length - layerRequests().length;
+  while (configs() < 2) await delay(20);
+  await delay(2000);
+  release();
   assert.equal((await fetching).status, 0);
   const { stdout, stderr } = await waiting;
   const [account] = ofType(eventsOf(stdout), 'account');
