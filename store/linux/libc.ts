@@ -38,6 +38,8 @@ function loadPrebuilt(): Koffi | undefined {
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? error.code : undefined;
       if (code !== 'MODULE_NOT_FOUND' && code !== 'ERR_DLOPEN_FAILED') throw error;
+      if (/too many open files/i.test(String(error)))
+        throw new SyscallError('dlopen', name, constants.errno.EMFILE, 'EMFILE');
     }
   }
   return undefined;
@@ -48,6 +50,7 @@ function koffi(): Koffi {
     try {
       koffiModule = loadPrebuilt() ?? (createRequire(import.meta.filename)('koffi') as Koffi);
     } catch (cause) {
+      if (cause instanceof SyscallError) throw cause;
       throw new KnownError('E_KERNEL', `cannot load the native module koffi for ${process.platform} ${process.arch}`, {
         cause,
         hint: 'reinstall tspull on this machine, so that npm picks the build for its processor and C library',
