@@ -1,16 +1,14 @@
 /** One container under supervision: what it is doing, and what can be done to it. */
-import { closeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isErrno, KnownError } from '../../store/errors.js';
-import { makePipe } from '../../store/linux/anonymous-file.js';
 import { killProcesses, removeCgroups } from '../containers/cgroup-folders.js';
 import { containerFiles } from '../containers/container-files.js';
 import { type ContainerRecord, type RestartPolicy, writeRecord } from '../containers/container-record.js';
 import { wasOutOfMemory } from '../run/cgroup/memory-events.js';
 import { joinedBy } from '../run/join/joined-by.js';
 import type { RunOptions } from '../run/run-options.js';
+import { openGuard } from '../run/start/guard.js';
 import type { Stage2Process } from '../run/start/stage2-process.js';
-import { openSocket } from '../run/start/standard-streams.js';
 import { makeCgroup, runInLayers, specOf } from '../run/start-container.js';
 import { setFrozen } from './freeze.js';
 import { openJsonLog, timestamp } from './json-log.js';
@@ -193,28 +191,6 @@ export class SupervisedContainer {
     Object.assign(this.record, change);
     writeRecord(this.root, this.record);
   }
-}
-
-interface Guard {
-  /** Held by the container's first process until it executes the command. */
-  fd: number;
-  /** Settles when nobody holds it any more; from the first call on this process does not. */
-  released(): Promise<void>;
-}
-
-function openGuard(): Guard {
-  const { read, write } = makePipe();
-  let end: Promise<void> | undefined;
-  return {
-    fd: write,
-    released: () =>
-      (end ??= new Promise((resolve) => {
-        closeSync(write);
-        const pipe = openSocket({ fd: read, readable: true, writable: false });
-        pipe.on('error', () => pipe.destroy());
-        pipe.on('close', () => resolve()).resume();
-      })),
-  };
 }
 
 function sendSignal(pid: number, signal: number): void {

@@ -4,7 +4,7 @@ import { AT_FDCWD, O_PATH, RESOLVE_NO_MAGICLINKS } from '../../../store/linux/fl
 import type { JoinedContainers } from '../join/joined-containers.js';
 import { type ContainerSpec, searchPath } from '../spec/container-spec.js';
 import type { Architecture } from '../stage2/code.js';
-import { Program } from '../stage2/program.js';
+import { type Argument, Program } from '../stage2/program.js';
 import * as c from './constants.js';
 import { addDevices, type MountedDevice } from './devices.js';
 import { addExecution } from './execute.js';
@@ -87,22 +87,22 @@ export function containerProgram(architecture: Architecture, spec: ContainerSpec
 /** Marks the message that tells the process id. */
 export const PROCESS_REPORT = 'process:';
 
-/** Sends the container's process id as the host sees it: what /proc/self of the host's /proc, still mounted, points to. */
-export function addProcessReport(program: Program): void {
+/** Sends the process id as the host sees it: what `self` in the host's /proc points to. */
+export function addProcessReport(program: Program, proc: Argument = AT_FDCWD, self = '/proc/self'): void {
   const message = Buffer.alloc(24);
   message.write(PROCESS_REPORT);
   const address = program.bytes(message);
-  program.call('readlinkat', [AT_FDCWD, '/proc/self', address + PROCESS_REPORT.length, 16], '/proc/self');
+  program.call('readlinkat', [proc, self, address + PROCESS_REPORT.length, 16], '/proc/self');
   program.call('write', [REPORT, address, 24], 'the process id');
 }
 
-function addSession(program: Program, spec: ContainerSpec): void {
+export function addSession(program: Program, { tty }: Pick<ContainerSpec, 'tty'>): void {
   program.call('setsid', []);
-  if (spec.tty) program.call('ioctl', [0, c.TIOCSCTTY, 0], 'the controlling terminal');
+  if (tty) program.call('ioctl', [0, c.TIOCSCTTY, 0], 'the controlling terminal');
 }
 
 /** Entered by descriptor, which refuses magic links: `/proc/self/fd/7` would be a directory of the host. */
-function addWorkdir(program: Program, workdir: string): void {
+export function addWorkdir(program: Program, workdir: string): void {
   const how = openHow(program, O_PATH | constants.O_DIRECTORY, RESOLVE_NO_MAGICLINKS);
   const fd = program.slot();
   program.call('openat2', [AT_FDCWD, workdir, how, 24], `the working directory ${workdir}`, { save: fd });

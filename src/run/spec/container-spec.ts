@@ -170,7 +170,7 @@ function checkScore(score: number | undefined): number | undefined {
 }
 
 /** Where commands without a slash are looked for. */
-export function searchPath(spec: ContainerSpec): string[] {
+export function searchPath(spec: Pick<ContainerSpec, 'env'>): string[] {
   return (variable(spec.env, 'PATH') ?? '').split(':').map((folder) => (folder === '' ? '.' : folder));
 }
 

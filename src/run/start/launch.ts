@@ -54,10 +54,7 @@ export async function launch(request: LaunchRequest): Promise<number> {
       ? undefined
       : await containerFilter({ profile: spec.seccomp, architecture, capabilities: spec.capabilities });
   const streams: StandardStreams =
-    hooks?.streams ??
-    (spec.tty
-      ? (await import('../tty/terminal-streams.js')).terminalStreams(spec.interactive)
-      : standardStreams(spec.interactive));
+    hooks?.streams ?? (spec.tty ? await ownTerminal(spec.interactive) : standardStreams(spec.interactive));
   // Descriptors to close once the process has them, or when there will be none.
   const ours = [request.rootfs];
   let program: Program;
@@ -82,6 +79,14 @@ export async function launch(request: LaunchRequest): Promise<number> {
     stopForwarding?.();
     stage2.close();
   }
+}
+
+async function ownTerminal(interactive: boolean): Promise<StandardStreams> {
+  const [{ terminalStreams }, { openPty: open }] = await Promise.all([
+    import('../tty/terminal-streams.js'),
+    import('../tty/pty.js'),
+  ]);
+  return terminalStreams({ interactive, open });
 }
 
 /** A cgroup as a container may see it. */
@@ -127,7 +132,7 @@ function prepare(
       privileged: spec.privileged,
       shmSize: spec.shmSize,
       cgroup: cgroup.view,
-      devpts: streams.pty === undefined ? undefined : handed.add(streams.pty.devpts),
+      devpts: streams.pty?.devpts === undefined ? undefined : handed.add(streams.pty.devpts),
       shm: usesHostIpc ? own(cloneMount('/dev/shm')) : undefined,
       // Where the host has none mounted, a new one shows the same queues: they belong to the namespace.
       mqueue: usesHostIpc && existsSync('/dev/mqueue') ? own(cloneMount('/dev/mqueue')) : undefined,
@@ -161,7 +166,7 @@ function prepare(
 }
 
 /** HOME comes last, unless it was given. */
-function environmentOf(spec: ContainerSpec, { home }: Identity): string[] {
+export function environmentOf(spec: Pick<ContainerSpec, 'env'>, { home }: Identity): string[] {
   return variable(spec.env, 'HOME') === undefined ? [...spec.env, `HOME=${home}`] : spec.env;
 }
 
