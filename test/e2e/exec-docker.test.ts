@@ -34,6 +34,7 @@ const cases: ExecCase[] = [
   show('env | grep -v SHLVL | sort', '-e', 'CREATED=exec', '-e', 'PATH=/bin'),
   show('env | grep -E "TERM|HOME"', '-t'),
   show('tty | cut -c1-9; test -t 0 && test -t 1 && test -t 2; echo $?', '-t'),
+  show('echo seen >/dev/tty', '-t'),
   show('stat -c %u $(tty)', '-t', '-u', '1000'),
   show('grep -E "Cap|NoNewPrivs|Seccomp:|Groups" /proc/self/status'),
   show('grep -E "Cap(Eff|Prm|Bnd)" /proc/self/status', '-u', '1000'),

@@ -162,6 +162,7 @@ async function begin({ root, record, command, options, streams: open }: ExecRequ
       stdio: streams.stdio,
       inherited: (report) => [report, ...handed.list.slice(1)],
       folder: containerFiles(root, record.id).dir,
+      keepsAlive: guard === undefined,
     });
     streams.started();
     const check = (): void => {
@@ -189,6 +190,7 @@ function execSpec(
     ...own,
     argv: [...command],
     env: containerEnvironment({ image: config.Env ?? [], options: given, hostname: own.hostname, tty }),
+    tty,
     workdir: workdir ? posix.normalize(workdir) : own.workdir,
     user: user || own.user,
     capabilities: privileged ? hostFacts().capabilities : own.capabilities,

@@ -48,9 +48,11 @@ export interface Stage2Request {
   inherited: (report: number) => readonly number[];
   /** Where the executable goes if it cannot live in memory; a directory of root. */
   folder: string;
+  /** Whether this process has to live until its end; default true. */
+  keepsAlive?: boolean;
 }
 
-export function startStage2({ program, stdio, inherited, folder }: Stage2Request): Stage2Process {
+export function startStage2({ program, stdio, inherited, folder, keepsAlive = true }: Stage2Request): Stage2Process {
   const report = makePipe(constants.O_NONBLOCK);
   const file = placeExecutable(executable(program.architecture, program.image(REPORT)), folder);
   try {
@@ -60,7 +62,7 @@ export function startStage2({ program, stdio, inherited, folder }: Stage2Request
     const supervisor = spawnInSession({ path: file.path, argv: ['tsrun-init'], descriptors });
     const pipe = reader(report.read);
     let isOver = false;
-    const ended = endOfChild(supervisor).then((exit) => {
+    const ended = endOfChild(supervisor, { keepsAlive }).then((exit) => {
       isOver = true;
       return exit;
     });
