@@ -30,6 +30,7 @@ const rooms: Record<string, readonly string[]> = {
   'src/run': ['src/containers', 'store'],
   'src/supervisor': ['src/containers', 'src/run', 'store'],
   'src/life': ['src/containers', 'src/run', 'src/supervisor/spawn-supervisor.ts', 'store'],
+  'src/views': ['src/containers', 'src/images', 'src/run', 'src/template', 'store'],
   'src/library': ['src/images', 'src/pull', 'src/run', 'src/template', 'store'],
   'src/index.ts': ['src/library', 'src/pull', 'src/run', 'store/errors.ts', 'store/oci'],
   'src/cli': ['src', 'store'],

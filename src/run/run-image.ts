@@ -28,5 +28,12 @@ function runConfig(config: unknown): ImageRunConfig {
     User: text('User'),
     WorkingDir: text('WorkingDir'),
     StopSignal: text('StopSignal'),
+    Labels: labels(config['Labels']),
   };
+}
+
+function labels(value: unknown): Record<string, string> | null {
+  if (!isRecord(value)) return null;
+  const texts = Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string');
+  return Object.fromEntries(texts);
 }

@@ -8,6 +8,7 @@ export interface ImageRunConfig {
   User?: string | null;
   WorkingDir?: string | null;
   StopSignal?: string | null;
+  Labels?: Record<string, string> | null;
 }
 
 export interface RunImage {
