@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { addLifeCommands } from './container-life-commands.js';
 import { addContainerLists } from './container-lists.js';
 import { addLogs } from './container-logs.js';
+import { addUsageCommands } from './container-usage.js';
 import type { CliContext } from './main.js';
 import { parseCommandLine, useDockerTexts } from './usage.js';
 import { packageVersion } from './version.js';
@@ -15,6 +16,7 @@ export async function containerProgram(context: CliContext): Promise<undefined> 
     .version(`tscontainer version ${packageVersion()}`, '-v, --version', 'show the version')
     .helpCommand(false);
   addContainerLists(program, context);
+  addUsageCommands(program, context);
   addLifeCommands(program, context);
   addLogs(program, context);
   useDockerTexts(program);

@@ -106,7 +106,7 @@ function cgroupnsFlag(text: string | undefined): RunOptions['cgroupns'] {
   throw usage('--cgroupns: invalid CGROUP mode');
 }
 
-function cpusFlag(text: string | undefined): number | undefined {
+export function cpusFlag(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (!/^\d*\.?\d+$/.test(text))
     throw invalidArgument(text, '--cpus', `failed to parse ${printable(text)} as a rational number`);

@@ -4,9 +4,12 @@ import { isErrno, KnownError } from '../../store/errors.js';
 import { killProcesses, removeCgroups } from '../containers/cgroup-folders.js';
 import { containerFiles } from '../containers/container-files.js';
 import { type ContainerRecord, type RestartPolicy, writeRecord } from '../containers/container-record.js';
+import { containerLimits } from '../run/cgroup/limits.js';
 import { wasOutOfMemory } from '../run/cgroup/memory-events.js';
+import { updateLimits } from '../run/cgroup/update-limits.js';
 import { joinedBy } from '../run/join/joined-by.js';
 import type { RunOptions } from '../run/run-options.js';
+import { hostFacts } from '../run/spec/host-facts.js';
 import { openGuard } from '../run/start/guard.js';
 import type { Stage2Process } from '../run/start/stage2-process.js';
 import { makeCgroup, runInLayers, specOf } from '../run/start-container.js';
@@ -177,8 +180,15 @@ export class SupervisedContainer {
     this.#change({ name });
   }
 
-  setPolicy(restart: RestartPolicy): void {
-    this.#change({ restart });
+  /** Other limits, and another policy. @throws KnownError when the kernel refuses a limit; then nothing is changed */
+  update(options: Partial<RunOptions>, restart: RestartPolicy | undefined): void {
+    const { request } = this.record;
+    if (request === undefined) return;
+    const all = { ...this.options, ...options };
+    if (Object.keys(options).length > 0 && this.#process !== undefined)
+      updateLimits(this.record.cgroups, containerLimits(all, hostFacts()));
+    Object.assign(this.options, options);
+    this.#change({ request: { ...request, options: this.options }, ...(restart && { restart }) });
   }
 
   #running(what: string): { pid: number } {
