@@ -6,6 +6,7 @@
  *     const { exitCode } = await run('ubuntu:16.04', ['cat', '/etc/os-release'], { root: '/srv/images', autoRemove: true });
  */
 export { type ErrorCode, errorCodes, KnownError } from '../store/errors.js';
+export { type ExecByNameOptions, exec } from './library/exec.js';
 export { images, type RootOption } from './library/images.js';
 export { type RunByNameOptions, run } from './library/run.js';
 export { type SandboxOptions, type SandboxResult, sandbox } from './library/sandbox.js';

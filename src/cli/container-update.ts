@@ -1,7 +1,7 @@
 /** `tscontainer update` */
 import { KnownError } from '../../store/errors.js';
 import { printable } from '../../store/printable.js';
-import { updateContainer } from '../life/lifecycle.js';
+import { updateContainer } from '../life/update.js';
 import type { RunOptions } from '../run/run-options.js';
 import { parseRestartPolicy } from './life-flags.js';
 import type { CliContext } from './main.js';

@@ -74,7 +74,8 @@ async function runImage(name: string, command: readonly string[], flags: ParsedF
 
 /** Others run under this program itself, which is quicker. */
 const isSupervised = (flags: ParsedFlags): boolean =>
-  flags.has('detach') || ['restart', 'detach-keys', 'cidfile', 'log-driver'].some((name) => flags.last(name));
+  flags.has('detach') ||
+  ['restart', 'detach-keys', 'cidfile', 'log-driver', 'health-cmd'].some((name) => flags.last(name));
 
 const isMeasured = (flags: ParsedFlags): boolean =>
   flags.has('sandbox') || flags.has('json') || ['timeout', 'output-limit'].some((name) => flags.last(name));

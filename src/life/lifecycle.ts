@@ -4,7 +4,7 @@ import { KnownError } from '../../store/errors.js';
 import { type HeldLock, removeLockFile, tryAcquire } from '../../store/fs/lock.js';
 import { containerFiles } from '../containers/container-files.js';
 import { checkName, claimName, releaseName } from '../containers/container-name.js';
-import { type ContainerRecord, type RestartPolicy, readRecord, writeRecord } from '../containers/container-record.js';
+import { type ContainerRecord, readRecord, writeRecord } from '../containers/container-record.js';
 import { type ControlClient, controlClient } from '../containers/control/control-client.js';
 import { connectToControl } from '../containers/control/control-socket.js';
 import { findContainer } from '../containers/list-containers.js';
@@ -12,9 +12,6 @@ import { releaseImageLayers } from '../containers/release-image.js';
 import { removeContainer } from '../containers/remove-container.js';
 import { sweepDeadContainers } from '../containers/sweep.js';
 import { trueRecord } from '../containers/true-state.js';
-import { containerLimits } from '../run/cgroup/limits.js';
-import type { RunOptions } from '../run/run-options.js';
-import { hostFacts } from '../run/spec/host-facts.js';
 import { type IdleSupervisor, spawnSupervisor } from '../supervisor/spawn-supervisor.js';
 
 /** For a supervisor to end once its container has. */
@@ -96,7 +93,7 @@ async function connect(root: string, id: string, onOutput?: OnOutput): Promise<C
 }
 
 /** Asks the supervisor; `whenNot` says what it means that there is none. */
-async function ask<T>(
+export async function ask<T>(
   root: string,
   record: ContainerRecord,
   question: (client: ControlClient) => Promise<T>,
@@ -205,47 +202,6 @@ export async function renameContainer(root: string, name: string, to: string): P
   releaseName(root, record.name, record.id);
 }
 
-/** Other limits, and another policy. They are checked against this machine first, as those of a new container. */
-export async function updateContainer(
-  root: string,
-  name: string,
-  change: { options: Partial<RunOptions>; restart?: RestartPolicy },
-): Promise<void> {
-  const record = find(root, name);
-  const { request } = record;
-  if (request === undefined) throw new KnownError('E_CONFLICT', `the container ${record.id} was made for one run`);
-  if (record.autoRemove && change.restart !== undefined && change.restart.name !== 'no')
-    throw new KnownError(
-      'E_CONFLICT',
-      'Restart policy cannot be updated because AutoRemove is enabled for the container',
-    );
-  const options = keepSwap(request.options, change.options);
-  containerLimits({ ...request.options, ...options }, hostFacts());
-  const { restart } = change;
-  await ask(
-    root,
-    record,
-    async (client) => void (await client.request({ do: 'update', options, ...(restart && { restart }) })),
-    () =>
-      changeAtRest(root, record.id, {
-        request: { ...request, options: { ...request.options, ...options } },
-        ...(restart && { restart }),
-      }),
-  );
-}
-
-/** The limit of memory and swap together stays what it is, unless it is given: as much swap as there was memory at first. */
-function keepSwap(now: RunOptions, change: Partial<RunOptions>): Partial<RunOptions> {
-  const total = now.memorySwap || 2 * (now.memory ?? 0);
-  if (change.memory === undefined || change.memorySwap !== undefined || total === 0) return change;
-  if (total > 0 && change.memory > total)
-    throw new KnownError(
-      'E_USAGE',
-      'Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time',
-    );
-  return { ...change, memorySwap: total };
-}
-
 /** @param force ends it first */
 export async function destroyContainer(root: string, name: string, force: boolean): Promise<void> {
   const record = find(root, name);
@@ -292,7 +248,7 @@ async function endByForce(root: string, record: ContainerRecord): Promise<void> 
 }
 
 /** Changes the record of a container that nobody stands by. */
-function changeAtRest(root: string, id: string, change: Partial<ContainerRecord>): void {
+export function changeAtRest(root: string, id: string, change: Partial<ContainerRecord>): void {
   using lock = tryAcquire(containerFiles(root, id).live, 'exclusive');
   if (lock === undefined) throw new KnownError('E_CONFLICT', `the container ${id} is being started: try again`);
   const record = readRecord(root, id);

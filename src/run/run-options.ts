@@ -9,6 +9,17 @@ export interface ImageRunConfig {
   WorkingDir?: string | null;
   StopSignal?: string | null;
   Labels?: Record<string, string> | null;
+  Healthcheck?: ImageHealthcheck | null;
+}
+
+/** `HEALTHCHECK` of an image: `Test` is `NONE`, `CMD` and words, or `CMD-SHELL` and a line; durations in nanoseconds. */
+export interface ImageHealthcheck {
+  Test?: string[];
+  Interval?: number;
+  Timeout?: number;
+  Retries?: number;
+  StartPeriod?: number;
+  StartInterval?: number;
 }
 
 export interface RunImage {
@@ -142,6 +153,8 @@ export interface RunOptions {
   sysctls?: Record<string, string>;
   init?: boolean;
   stopSignal?: string;
+  /** In place of what the image says of health checks; for a container that a supervisor stands by. */
+  health?: ImageHealthcheck;
   /** Seconds after which a stop becomes a kill; -1 for never. Default 10. */
   stopTimeout?: number;
   /** Where output goes of a container that does not run in the foreground; default `json-file`. */

@@ -3,17 +3,24 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isErrno, KnownError } from '../../store/errors.js';
 import { killProcesses, removeCgroups } from '../containers/cgroup-folders.js';
 import { containerFiles } from '../containers/container-files.js';
-import { type ContainerRecord, type RestartPolicy, writeRecord } from '../containers/container-record.js';
+import {
+  type ContainerHealth,
+  type ContainerRecord,
+  type RestartPolicy,
+  writeRecord,
+} from '../containers/container-record.js';
 import { containerLimits } from '../run/cgroup/limits.js';
 import { wasOutOfMemory } from '../run/cgroup/memory-events.js';
 import { updateLimits } from '../run/cgroup/update-limits.js';
 import { joinedBy } from '../run/join/joined-by.js';
-import type { RunOptions } from '../run/run-options.js';
+import type { ImageRunConfig, RunOptions } from '../run/run-options.js';
+import { healthCheck } from '../run/spec/health.js';
 import { hostFacts } from '../run/spec/host-facts.js';
 import { openGuard } from '../run/start/guard.js';
 import type { Stage2Process } from '../run/start/stage2-process.js';
 import { makeCgroup, runInLayers, specOf } from '../run/start-container.js';
 import { setFrozen } from './freeze.js';
+import { monitorHealth } from './health-monitor.js';
 import { openJsonLog, timestamp } from './json-log.js';
 import { createRestarts } from './restart-policy.js';
 import { type OutputSink, pipeStreams, ptyStreams, type SupervisedStreams } from './supervised-streams.js';
@@ -106,6 +113,7 @@ export class SupervisedContainer {
     const cgroup = makeCgroup(root, spec, record);
     const streams = spec.tty ? ptyStreams(sink) : pipeStreams(spec.interactive, sink);
     const guard = openGuard();
+    let stopChecks: (() => void) | undefined;
     try {
       const hooks = {
         streams,
@@ -119,17 +127,26 @@ export class SupervisedContainer {
             this.#process = process;
             this.#change({ state: 'running', pid: process.pid() ?? 0, started: timestamp(), error: undefined });
             onStarted();
+            stopChecks = this.#startChecks();
           });
         },
         ended: () => undefined,
       };
       return await runInLayers({ root, record, spec, cgroup, joined, runtime: undefined, hooks });
     } finally {
+      stopChecks?.();
       this.streams = undefined;
       this.#process = undefined;
       streams.close();
       await guard.released();
     }
+  }
+
+  #startChecks(): (() => void) | undefined {
+    const check = healthCheck((this.record.request?.config ?? {}) as ImageRunConfig, this.options);
+    if (check === undefined) return undefined;
+    const onHealth = (health: ContainerHealth): void => this.#change({ health });
+    return monitorHealth({ root: this.root, record: () => this.record, check, onHealth });
   }
 
   #recordEnd(end: { exitCode: number; oomKilled: boolean; error?: string }): void {

@@ -57,11 +57,15 @@ export function mountsOf(record: ContainerRecord): MountFact[] {
 }
 
 /** `Up 2 minutes (Paused)`, `Exited (3) 2 hours ago` */
-export function statusText({ state, created, started, exitCode, finished }: ContainerRecord, now: number): string {
+export function statusText(
+  { state, created, started, exitCode, finished, health }: ContainerRecord,
+  now: number,
+): string {
   const since = (time: string): string => humanDuration(now - Date.parse(time));
   if (state === 'created') return 'Created';
   const up = `Up ${since(started ?? created)}`;
-  if (state === 'running') return up;
+  const checked = health?.status === 'starting' ? 'health: starting' : health?.status;
+  if (state === 'running') return checked === undefined ? up : `${up} (${checked})`;
   if (state === 'paused') return `${up} (Paused)`;
   if (state === 'restarting') return `Restarting (${exitCode ?? 0}) ${since(finished ?? created)} ago`;
   return `Exited (${exitCode ?? 0}) ${since(finished ?? created)} ago`;

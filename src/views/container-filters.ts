@@ -43,7 +43,7 @@ function testFor(root: string, index: () => ImageIndex, name: string, values: re
       return any(({ state }, value) => state === value);
     case 'health':
       checkValues(name, values, healths);
-      return any((_, value) => value === 'none');
+      return any(({ health }, value) => (health?.status ?? 'none') === value);
     case 'exited': {
       const codes = values.map((value) => wholeNumber(name, value));
       return ({ state, exitCode }) => state === 'exited' && codes.includes(exitCode ?? 0);

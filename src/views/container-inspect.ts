@@ -4,6 +4,7 @@ import { containerFiles } from '../containers/container-files.js';
 import type { ContainerRecord } from '../containers/container-record.js';
 import { readImageIndex } from '../images/find.js';
 import { layerDirectories } from '../images/graph-driver.js';
+import { healthSettings } from '../run/spec/health.js';
 import { configOf, labelsOf, mountsOf, networkModeOf, networksOf, optionsOf } from './container-facts.js';
 import { hostConfigOf } from './container-host-config.js';
 import { sizesOf } from './container-rows.js';
@@ -56,7 +57,7 @@ export function containerJson(root: string, record: ContainerRecord, withSize: b
   };
 }
 
-function stateOf({ state, oomKilled, pid, exitCode, error, started, finished }: ContainerRecord): object {
+function stateOf({ state, oomKilled, pid, exitCode, error, started, finished, health }: ContainerRecord): object {
   return {
     Status: state,
     Running: state === 'running' || state === 'paused' || state === 'restarting',
@@ -69,6 +70,18 @@ function stateOf({ state, oomKilled, pid, exitCode, error, started, finished }: 
     Error: error ?? '',
     StartedAt: started ?? NEVER,
     FinishedAt: finished ?? NEVER,
+    ...(health && {
+      Health: {
+        Status: health.status,
+        FailingStreak: health.failingStreak,
+        Log: health.log.map(({ start, end, exitCode: code, output }) => ({
+          Start: start,
+          End: end,
+          ExitCode: code,
+          Output: output,
+        })),
+      },
+    }),
   };
 }
 
@@ -79,6 +92,7 @@ function containerConfig(record: ContainerRecord): object {
   const command = given.length > 0 || options.entrypoint !== undefined ? given : (image.Cmd ?? []);
   const entrypoint = options.entrypoint ?? image.Entrypoint ?? [];
   const interactive = options.interactive ?? false;
+  const health = healthSettings(image, options);
   const stopSignal = options.stopSignal || image.StopSignal;
   return {
     Hostname: options.hostname || record.id.slice(0, 12),
@@ -92,6 +106,7 @@ function containerConfig(record: ContainerRecord): object {
     StdinOnce: false,
     Env: mergedEnvironment(options.env ?? [], image.Env ?? []),
     Cmd: command.length === 0 ? null : command,
+    ...(health && { Healthcheck: health }),
     Image: record.image.name,
     Volumes: null,
     WorkingDir: options.workdir || image.WorkingDir || '',

@@ -205,3 +205,19 @@ test('a terminal of the container: size, input, interrupt; the keys to leave it 
 test('the caller is told when the container does not run', { skip }, async () => {
   assert.match((await exec('nosuch', 'true')).stderr, /No such container: nosuch/);
 });
+
+test('from the library: input, outputs, status, and an end by signal', { skip }, async () => {
+  await container('lib');
+  const { exec: run } = await import('../../../src/library/exec.js');
+  const texts = { stdout: '', stderr: '' };
+  const onOutput = (stream: 'stdout' | 'stderr', chunk: Buffer) => {
+    texts[stream] += chunk;
+  };
+  const command = ['sh', '-c', 'cat; echo $A >&2; exit 9'] as const;
+  const ended = await run('lib', [...command], { root, input: 'given\n', env: ['A=b'], onOutput });
+  assert.deepEqual([ended, texts], [{ exitCode: 9 }, { stdout: 'given\n', stderr: 'b\n' }]);
+  await assert.rejects(run('lib', ['nosuch'], { root }), { code: 'E_COMMAND', exitCode: 126 });
+  await assert.rejects(run('nosuch', ['true'], { root }), { code: 'E_NO_CONTAINER' });
+  const signal = AbortSignal.timeout(300);
+  assert.deepEqual(await run('lib', ['sleep', '600'], { root, signal }), { exitCode: 137 });
+});
