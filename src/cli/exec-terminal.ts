@@ -7,8 +7,6 @@ import { openPtyOf } from '../run/tty/pty.js';
 import { terminalStreams } from '../run/tty/terminal-streams.js';
 import { detachScanner } from './detach-keys.js';
 
-/** The group `tty` of devpts instances of containers. */
-const TTY_GROUP = 5;
 /** What ends this program, leaving the caller's terminal as it was. */
 const ending = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM'] as const;
 
@@ -16,7 +14,7 @@ export async function execOnTerminal(request: Omit<ExecRequest, 'streams'>, deta
   const scanner = detachScanner(detachKeys);
   for (const name of ending) process.once(name, () => process.exit(128 + constants.signals[name]));
   return await new Promise((resolve, reject) => {
-    const streams = (rootfs: number, uid: number) => {
+    const streams = (rootfs: number, owner: { uid: number; gid: number }) => {
       const made = terminalStreams({
         interactive: request.options.interactive ?? false,
         open: (size) => openPtyOf(rootfs, size),
@@ -30,7 +28,7 @@ export async function execOnTerminal(request: Omit<ExecRequest, 'streams'>, deta
           return input;
         },
       });
-      fchownSync(made.pty.slave, uid, TTY_GROUP);
+      fchownSync(made.pty.slave, owner.uid, owner.gid);
       return made;
     };
     startExec({ ...request, streams }).then(({ ended }) => ended.then(resolve, reject), reject);

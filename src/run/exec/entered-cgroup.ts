@@ -4,7 +4,7 @@ import type { ContainerRecord } from '../../containers/container-record.js';
 import { openCgroup } from '../cgroup/open-cgroup.js';
 
 export interface EnteredCgroup {
-  /** Version 1: files to write `0` to. */
+  /** Files to write `0` to: of version 1, and for a user namespace, whose root nobody lets start processes in a cgroup. */
   tasks: string[];
   /** Version 2: a descriptor of the folder. */
   folder: number | undefined;
@@ -16,11 +16,17 @@ export interface EnteredCgroup {
  *
  * @param memberships the text of its /proc/<pid>/cgroup, cgroups(7)
  */
-export function enteredCgroup({ id, cgroups }: ContainerRecord, memberships: string): EnteredCgroup {
+export function enteredCgroup(
+  { id, cgroups }: ContainerRecord,
+  memberships: string,
+  hasUserNamespace: boolean,
+): EnteredCgroup {
   const [folder] = cgroups;
   if (folder === undefined || !existsSync(join(folder, 'cgroup.controllers')))
     return { tasks: cgroups.map((path) => join(path, 'tasks')), folder: undefined };
   const path = /^0::(.*)$/m.exec(memberships)?.[1] ?? '';
   const below = path.split(`/${id}`)[1] ?? '';
-  return { tasks: [], folder: openCgroup(below.split('/').includes('..') ? folder : join(folder, below)) };
+  const entered = below.split('/').includes('..') ? folder : join(folder, below);
+  if (hasUserNamespace) return { tasks: [join(entered, 'cgroup.procs')], folder: undefined };
+  return { tasks: [], folder: openCgroup(entered) };
 }

@@ -1,5 +1,5 @@
 /** Runs a command in a container that runs. */
-import { closeSync, constants, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, readlinkSync } from 'node:fs';
 import { isAbsolute, posix } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { KnownError } from '../../../store/errors.js';
@@ -38,9 +38,9 @@ export interface ExecRequest {
    * Makes what becomes 0, 1 and 2.
    *
    * @param rootfs a descriptor of the container's root
-   * @param uid the user of the command
+   * @param owner of a terminal, as ids of the host
    */
-  streams: (rootfs: number, uid: number) => StandardStreams | Promise<StandardStreams>;
+  streams: (rootfs: number, owner: { uid: number; gid: number }) => StandardStreams | Promise<StandardStreams>;
 }
 
 export interface ExecProcess {
@@ -55,6 +55,8 @@ export interface ExecProcess {
 
 /** Docker's status for a command that cannot be executed, whatever the reason. */
 const CANNOT_EXECUTE = 126;
+/** The group `tty` of devpts instances of containers. */
+const TTY_GROUP = 5;
 /** How long outputs are waited for that something else still holds after the command's end; dockerd waits as long. */
 const OUTPUT_PATIENCE_MS = 2000;
 
@@ -134,11 +136,13 @@ async function begin({ root, record, command, options, streams: open }: ExecRequ
   try {
     const rootfs = openOf('root', O_PATH | constants.O_DIRECTORY);
     const identity = asExecFailure(() => lookUpUser(rootfs, spec));
-    const cgroup = enteredCgroup(record, readFileSync(`/proc/self/fd/${first}/cgroup`, 'latin1'));
+    const foreign = namespaceNames.filter((name) => linkOf('self', name) !== linkOf(`self/fd/${first}`, name));
+    const textOf = (name: string): string => readFileSync(`/proc/self/fd/${first}/${name}`, 'latin1');
+    const cgroup = enteredCgroup(record, textOf('cgroup'), foreign.includes('user'));
     if (cgroup.folder !== undefined) ours.push(cgroup.folder);
     // The place of the report pipe, which is made at the very end.
     const handed = descriptors(-1);
-    const namespaces = namespaceNames.map((name) => [name, handed.add(openOf(`ns/${name}`))]);
+    const namespaces = foreign.map((name) => [name, handed.add(openOf(`ns/${name}`))]);
     const folder = cgroup.folder === undefined ? undefined : handed.add(cgroup.folder);
     if (guard !== undefined) handed.add(guard);
     const program = execProgram(architecture, spec, {
@@ -156,7 +160,8 @@ async function begin({ root, record, command, options, streams: open }: ExecRequ
       cgroup: folder,
       firstStray: 3 + handed.list.length,
     });
-    const streams = await open(rootfs, identity.uid);
+    const owner = { uid: onHost(textOf('uid_map'), identity.uid), gid: onHost(textOf('gid_map'), TTY_GROUP) };
+    const streams = await open(rootfs, owner);
     const stage2 = startStage2({
       program,
       stdio: streams.stdio,
@@ -200,6 +205,20 @@ function execSpec(
 /** A container with the network of another one has its name. */
 function hostnameOfOther(root: string, { networkOf, id }: ContainerRecord): { hostname?: string } {
   return networkOf === undefined ? {} : { hostname: hostnameOf(containerFiles(root, networkOf), id) };
+}
+
+/** What a namespace of a process is: `net:[4026531840]`. */
+function linkOf(process: string, name: string): string {
+  return readlinkSync(`/proc/${process}/ns/${name}`);
+}
+
+/** The id that the host has for one of a user namespace: user_namespaces(7) has the format of the map. */
+function onHost(map: string, id: number): number {
+  for (const line of map.trim().split('\n')) {
+    const [inside = 0, outside = 0, count = 0] = line.trim().split(/\s+/).map(Number);
+    if (id >= inside && id < inside + count) return outside + id - inside;
+  }
+  return id;
 }
 
 function noStreams(): StandardStreams {

@@ -24,8 +24,8 @@ export type ExecSpec = Pick<ContainerSpec, 'argv' | 'env' | 'workdir' | 'tty' | 
 
 /** Descriptors are those of the stage-2 process. */
 export interface ExecPlan {
-  /** Namespaces of the container's first process by their names in /proc. */
-  namespaces: Readonly<Record<NamespaceName, number>>;
+  /** Namespaces of the container's first process by their names in /proc, those that are not ours. */
+  namespaces: Readonly<Partial<Record<NamespaceName, number>>>;
   privileges: Privileges;
   env: readonly string[];
   /** Files to write `0` to, to enter cgroups of version 1. */
@@ -35,11 +35,15 @@ export interface ExecPlan {
   firstStray: number;
 }
 
-/** In the order in which they are entered: the mount namespace last, because until then paths are the host's. */
-export const namespaceNames = ['cgroup', 'ipc', 'uts', 'net', 'pid', 'mnt'] as const;
+/**
+ * In the order in which they are entered: the user namespace first, which the others of its container belong to, and the mount namespace
+ * last, because until then paths are the host's.
+ */
+export const namespaceNames = ['user', 'cgroup', 'ipc', 'uts', 'net', 'pid', 'mnt'] as const;
 export type NamespaceName = (typeof namespaceNames)[number];
 
 const flags: Record<NamespaceName, number> = {
+  user: c.CLONE_NEWUSER,
   cgroup: c.CLONE_NEWCGROUP,
   ipc: c.CLONE_NEWIPC,
   uts: c.CLONE_NEWUTS,
@@ -58,8 +62,11 @@ export function execProgram(architecture: Architecture, spec: ExecSpec, plan: Ex
   if (spec.oomScoreAdj !== undefined) writeKernelFile(program, '/proc/self/oom_score_adj', String(spec.oomScoreAdj));
   const proc = open(program, '/proc', O_PATH | constants.O_DIRECTORY);
   const tasks = plan.tasks.map((path) => open(program, path, constants.O_WRONLY));
-  for (const name of namespaceNames)
-    program.call('setns', [plan.namespaces[name], flags[name]], `the ${name} namespace of the container`);
+  for (const name of namespaceNames) {
+    const fd = plan.namespaces[name];
+    if (fd !== undefined) program.call('setns', [fd, flags[name]], `the ${name} namespace of the container`);
+    if (fd !== undefined && name === 'user') addRootOfNamespace(program);
+  }
   forkAndWait(program, 'the command', forkInto(program, 0, plan.cgroup));
   for (const [index, fd] of tasks.entries()) program.call('write', [fd, '0', 1], plan.tasks[index]);
   addProcessReport(program, proc, 'self');
@@ -72,6 +79,13 @@ export function execProgram(architecture: Architecture, spec: ExecSpec, plan: Ex
   addLastPrivileges(program, plan.privileges);
   addExecution(program, { argv: spec.argv, env: plan.env, path: searchPath(spec) });
   return program;
+}
+
+/** Until then this process is somebody whom the user namespace does not know. */
+function addRootOfNamespace(program: Program): void {
+  program.call('setgroups', [0, 0]);
+  program.call('setresgid', [0, 0, 0], '0');
+  program.call('setresuid', [0, 0, 0], '0');
 }
 
 function open(program: Program, path: string, mode: number): Slot {

@@ -152,3 +152,33 @@ test('lines of subuid(5)', () => {
   ])
     assert.throws(() => parse(text), KnownError, text);
 });
+
+test('a command in a running one: its root is nobody on the host, too, and a terminal is its user’s', {
+  skip,
+}, async (t) => {
+  const script = `
+    RUN="${process.execPath} ${program} --root ${root}"; EXEC="${process.execPath} ${program.replace(/tsrun\.js$/, 'tscontainer.js')} --root ${root} exec"
+    $RUN -d --name inner --userns default bb sleep 600 >/dev/null || exit 1
+    $EXEC inner sh -c 'id -u; tr -s " " </proc/self/uid_map; cat /proc/self/setgroups; echo x >/made; stat -c "%u %g" /made; mount -t tmpfs x /tmp 2>/dev/null || echo refused'
+    $EXEC -t -u alice inner sh -c 'id -u; stat -c "%u %g" $(tty); echo seen >/dev/tty'
+    $EXEC inner sh -c 'echo; echo; test $(readlink /proc/1/ns/cgroup) = $(readlink /proc/self/ns/cgroup) && echo same'
+    ${process.execPath} ${program.replace(/tsrun\.js$/, 'tscontainer.js')} --root ${root} rm -f inner >/dev/null`;
+  const etc = { subuid: usual, subgid: usual };
+  const { stdout, stderr } = await runWithEtc(t, etc, ['/bin/sh', '-c', script]);
+  const [uid, map, setgroups, made, refused, alice, terminal, seen, , , same] = stdout.split(/\r?\n/);
+  assert.deepEqual(
+    { uid, map, setgroups, made, refused, alice, terminal, seen, same },
+    {
+      uid: '0',
+      map: ' 0 100000 65536',
+      setgroups: 'allow',
+      made: '0 0',
+      refused: 'refused',
+      alice: '1000',
+      terminal: '1000 5',
+      seen: 'seen',
+      same: 'same',
+    },
+    stderr,
+  );
+});
