@@ -68,37 +68,44 @@ async function standBy(path: string, id: string, first: Socket): Promise<void> {
   const record = readRecord(root, id);
   if (record?.request === undefined) throw new KnownError('E_NO_CONTAINER', `No such container: ${id}`);
   let running: Promise<number> | undefined;
-  let settle: (exitCode: number) => void = () => undefined;
+  let settle: (exitCode: number | Promise<number>) => void = () => undefined;
   const ended = new Promise<number>((resolve) => {
     settle = resolve;
   });
+  /** Whoever hears of the end may remove the container, or start it again, at once. */
+  const leave = async (exitCode: number): Promise<number> => {
+    server.close();
+    if (record.autoRemove && running !== undefined) {
+      removeContainer(root, record);
+      await releaseImageLayers(root, record);
+    }
+    removeLockFile(files.live);
+    lock.release();
+    return exitCode;
+  };
   const start = (): Promise<void> =>
     new Promise((resolve, reject) => {
       running ??= container.run(() => {
         resolve();
         saveMemory();
       });
-      running.then(settle, (error: unknown) => {
-        reject(error);
-        settle(container.record.exitCode ?? 0);
-      });
+      running.then(
+        (exitCode) => settle(leave(exitCode)),
+        (error: unknown) => {
+          settle(leave(container.record.exitCode ?? 0));
+          reject(error);
+        },
+      );
     });
   const control = createControlServer({ container: () => container, start, ended });
   const container = new SupervisedContainer(root, record, control.output);
   const server = createServer((socket) => control.serve(socket));
   await listenForControl(server, root, id);
   // Whoever started this may be gone before it asked for anything.
-  first.on('close', () => running ?? settle(record.exitCode ?? 0));
+  first.on('close', () => running ?? settle(leave(record.exitCode ?? 0)));
   control.serve(first);
   const exitCode = await ended;
-  server.close();
   await Promise.race([control.finish(exitCode), new Promise((resolve) => setTimeout(resolve, FAREWELL_MS).unref())]);
-  if (record.autoRemove && running !== undefined) {
-    removeContainer(root, record);
-    await releaseImageLayers(root, record);
-  }
-  removeLockFile(files.live);
-  lock.release();
 }
 
 /** Somebody who sweeps may have the lock for a moment; somebody who has it for longer is another supervisor. */
