@@ -6,11 +6,13 @@ import { keepTerminalOpen } from '../run/exec/keep-terminal.js';
 import { openPtyOf } from '../run/tty/pty.js';
 import { terminalStreams } from '../run/tty/terminal-streams.js';
 import { detachScanner } from './detach-keys.js';
+import { endQuietlyOnBrokenPipe } from './main.js';
 
 /** What ends this program, leaving the caller's terminal as it was. */
 const ending = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM'] as const;
 
 export async function execOnTerminal(request: Omit<ExecRequest, 'streams'>, detachKeys: Buffer): Promise<number> {
+  endQuietlyOnBrokenPipe();
   const scanner = detachScanner(detachKeys);
   for (const name of ending) process.once(name, () => process.exit(128 + constants.signals[name]));
   return await new Promise((resolve, reject) => {

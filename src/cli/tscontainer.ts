@@ -2,8 +2,9 @@
 import { type CliContext, runProgram } from './main.js';
 
 const words = process.argv.slice(2);
-// The first two hand signals on to the container; what exec started goes on without it.
-const keepsSignals = ['attach', 'start', 'exec'].some((word) => words.includes(word));
+/** Where the command's name is. */
+const at = words[0] === '--root' ? 2 : words[0]?.startsWith('--root=') ? 1 : 0;
+const name = words[at] ?? '';
 /** Those whose flags end at the first word that is none. */
 const apart: Record<string, () => Promise<(args: readonly string[], context: CliContext) => Promise<number>>> = {
   create: async () => (await import('./container-create.js')).createCommand,
@@ -13,8 +14,7 @@ const apart: Record<string, () => Promise<(args: readonly string[], context: Cli
 void runProgram(
   'tscontainer',
   async (context) => {
-    const at = context.args[0] === '--root' ? 2 : 0;
-    const load = apart[context.args[at] ?? ''];
+    const load = apart[name];
     if (load !== undefined) {
       const command = await load();
       return await command([...context.args.slice(0, at), ...context.args.slice(at + 1)], context);
@@ -22,5 +22,6 @@ void runProgram(
     const { containerProgram } = await import('./container-commands.js');
     return await containerProgram(context);
   },
-  { keepsSignals },
+  // The first two hand signals on to the container; what exec started goes on without it.
+  { keepsSignals: ['attach', 'start', 'exec'].includes(name), keepsOutputs: name === 'exec' },
 );

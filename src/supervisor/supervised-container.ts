@@ -145,7 +145,14 @@ export class SupervisedContainer {
   #startChecks(): (() => void) | undefined {
     const check = healthCheck((this.record.request?.config ?? {}) as ImageRunConfig, this.options);
     if (check === undefined) return undefined;
-    const onHealth = (health: ContainerHealth): void => this.#change({ health });
+    const onHealth = (health: ContainerHealth): void => {
+      try {
+        this.#change({ health });
+      } catch (error) {
+        // A full disk is no reason to end; the next result is written again.
+        if (!isErrno(error, 'ENOSPC', 'EDQUOT')) throw error;
+      }
+    };
     return monitorHealth({ root: this.root, record: () => this.record, check, onHealth });
   }
 
