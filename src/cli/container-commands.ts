@@ -12,6 +12,7 @@ import type { CliContext } from './main.js';
 import { alignColumns } from './table.js';
 import { parseCommandLine, useDockerTexts } from './usage.js';
 import { packageVersion } from './version.js';
+import { addVolumeCommands } from './volume-commands.js';
 
 interface Flags {
   root?: string;
@@ -25,7 +26,7 @@ export async function containerProgram(context: CliContext): Promise<undefined> 
     .description('Containers that tsrun made in a data root')
     .option('--root <directory>', 'data root (default: TSPULL_ROOT, else /var/lib/tspull)')
     .helpOption('-h, --help', 'show help')
-    .version(`tscontainer version ${packageVersion()}`, '-v, --version', 'show the version')
+    .version(`tscontainer version ${packageVersion()}`, '--version', 'show the version')
     .helpCommand(false);
   program
     .command('ls')
@@ -38,6 +39,7 @@ export async function containerProgram(context: CliContext): Promise<undefined> 
     .action((_own, command: Command) => list(command.optsWithGlobals<Flags>(), context));
   addLifeCommands(program, context);
   addLogs(program, context);
+  addVolumeCommands(program, context);
   useDockerTexts(program);
   await parseCommandLine(program, context.args);
   return undefined;

@@ -25,6 +25,7 @@ interface Flags {
   time?: number;
   signal?: string;
   force?: boolean;
+  volumes?: boolean;
   attach?: boolean;
   interactive?: boolean;
   detachKeys: string;
@@ -83,8 +84,11 @@ export function addLifeCommands(program: Command, context: CliContext): void {
   each('kill', 'Kill one or more running containers', (root, name, { signal = 'KILL' }) =>
     killContainer(root, name, signalNumber(signal)),
   ).option('-s, --signal <string>', 'signal to send to the container (default KILL)');
-  each('rm', 'Remove one or more containers', (root, name, { force = false }) => destroyContainer(root, name, force))
+  each('rm', 'Remove one or more containers', (root, name, { force = false, volumes = false }) =>
+    destroyContainer(root, name, force, volumes),
+  )
     .alias('remove')
+    .option('-v, --volumes', 'remove anonymous volumes associated with the container')
     .option('-f, --force', 'force the removal of a running container (uses SIGKILL)');
   each('pause', 'Pause all processes within one or more containers', (root, name) => pauseContainer(root, name, true));
   each('unpause', 'Unpause all processes within one or more containers', (root, name) =>

@@ -1,8 +1,8 @@
 import { InvalidArgumentError, Option } from 'commander';
 
-/** `-f name=value`, as often as wanted. */
-export function filterOption(): Option {
-  return new Option('-f, --filter <filter>', 'filter output based on conditions provided').argParser(
+/** `-f name=value`, as often as wanted. The letter may mean something else. */
+export function filterOption(flags = '-f, --filter <filter>'): Option {
+  return new Option(flags, 'filter output based on conditions provided').argParser(
     (text: string, previous: [string, string][] | undefined) => [...(previous ?? []), parseFilter(text)],
   );
 }

@@ -1,7 +1,8 @@
 /** What can be done with a container that exists: each function finds it by name or id, and settles when it is done. */
 import { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { KnownError } from '../../store/errors.js';
-import { removeLockFile, tryAcquire } from '../../store/fs/lock.js';
+import { type HeldLock, removeLockFile, tryAcquire } from '../../store/fs/lock.js';
 import { containerFiles } from '../containers/container-files.js';
 import { checkName, claimName, releaseName } from '../containers/container-name.js';
 import { type ContainerRecord, readRecord, writeRecord } from '../containers/container-record.js';
@@ -188,11 +189,14 @@ export async function renameContainer(root: string, name: string, to: string): P
   releaseName(root, record.name, record.id);
 }
 
-/** @param force ends it first */
-export async function destroyContainer(root: string, name: string, force: boolean): Promise<void> {
+/**
+ * @param force ends it first
+ * @param volumes removes also the volumes that nobody gave a name, as far as no other container uses them
+ */
+export async function destroyContainer(root: string, name: string, force: boolean, volumes = false): Promise<void> {
   const record = find(root, name);
   if (force) await endByForce(root, record);
-  using lock = tryAcquire(containerFiles(root, record.id).live, 'exclusive');
+  using lock = force ? await holdSoon(root, record.id) : tryAcquire(containerFiles(root, record.id).live, 'exclusive');
   if (lock === undefined)
     throw new KnownError(
       'E_CONFLICT',
@@ -201,9 +205,22 @@ export async function destroyContainer(root: string, name: string, force: boolea
   // With --rm it may have removed itself by now.
   const latest = readRecord(root, record.id);
   if (latest === undefined) return;
-  removeContainer(root, latest);
+  removeContainer(root, latest, !volumes);
   await releaseImageLayers(root, latest);
 }
+
+/** Its supervisor may still be removing it. */
+async function holdSoon(root: string, id: string): Promise<HeldLock | undefined> {
+  const { live } = containerFiles(root, id);
+  for (let waitedMs = 0; ; waitedMs += LOOK_MS) {
+    const lock = tryAcquire(live, 'exclusive');
+    if (lock !== undefined || waitedMs > PATIENCE_MS) return lock;
+    await delay(LOOK_MS);
+  }
+}
+
+const LOOK_MS = 10;
+const PATIENCE_MS = 10_000;
 
 async function endByForce(root: string, record: ContainerRecord): Promise<void> {
   const kill = 9;

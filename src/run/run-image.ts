@@ -28,5 +28,6 @@ function runConfig(config: unknown): ImageRunConfig {
     User: text('User'),
     WorkingDir: text('WorkingDir'),
     StopSignal: text('StopSignal'),
+    Volumes: isRecord(config['Volumes']) ? (config['Volumes'] as Record<string, object>) : null,
   };
 }

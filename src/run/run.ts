@@ -10,6 +10,7 @@ import { removeContainer } from '../containers/remove-container.js';
 import { wasOutOfMemory } from './cgroup/memory-events.js';
 import { beginContainer, pinLayers } from './create-container.js';
 import { joinedBy } from './join/joined-by.js';
+import { makeVolumes } from './mounts/make-volumes.js';
 import type { RunHooks } from './run-hooks.js';
 import type { RunImage, RunOptions } from './run-options.js';
 import { makeCgroup, runInLayers, type Start } from './start-container.js';
@@ -60,6 +61,7 @@ async function runToTheEnd({ onWarning }: RunRequest, start: Start): Promise<Run
   const { root, record, spec, cgroup, hooks } = start;
   for (const warning of [...spec.warnings, ...cgroup.warnings]) onWarning?.(warning);
   await pinLayers(root, record);
+  await makeVolumes(root, record);
   if (!record.autoRemove) writeRecord(root, Object.assign(record, { state: 'running' }));
   const exitCode = await runInLayers(start);
   hooks?.ended({ root, mountId: record.mountId, cgroups: record.cgroups });
