@@ -6,6 +6,8 @@ import type { ContainerRecord } from '../containers/container-record.js';
 import { listContainers } from '../containers/list-containers.js';
 import { trueRecord } from '../containers/true-state.js';
 import { humanDuration, shortId } from '../images/human.js';
+import { addEvents } from './container-events.js';
+import { addFilesCommands } from './container-files-commands.js';
 import { addLifeCommands } from './container-life-commands.js';
 import { addLogs } from './container-logs.js';
 import type { CliContext } from './main.js';
@@ -40,6 +42,8 @@ export async function containerProgram(context: CliContext): Promise<undefined> 
   addLifeCommands(program, context);
   addLogs(program, context);
   addVolumeCommands(program, context);
+  addFilesCommands(program, context);
+  addEvents(program, context);
   useDockerTexts(program);
   await parseCommandLine(program, context.args);
   return undefined;

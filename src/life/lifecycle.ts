@@ -8,6 +8,7 @@ import { checkName, claimName, releaseName } from '../containers/container-name.
 import { type ContainerRecord, readRecord, writeRecord } from '../containers/container-record.js';
 import { type ControlClient, controlClient } from '../containers/control/control-client.js';
 import { connectToControl } from '../containers/control/control-socket.js';
+import { recordEvent } from '../containers/events/journal.js';
 import { findContainer } from '../containers/list-containers.js';
 import { releaseImageLayers } from '../containers/release-image.js';
 import { removeContainer } from '../containers/remove-container.js';
@@ -206,6 +207,7 @@ export async function destroyContainer(root: string, name: string, force: boolea
   const latest = readRecord(root, record.id);
   if (latest === undefined) return;
   removeContainer(root, latest, !volumes);
+  recordEvent(root, latest, 'destroy');
   await releaseImageLayers(root, latest);
 }
 
@@ -245,6 +247,10 @@ function changeAtRest(root: string, id: string, change: Partial<ContainerRecord>
   using lock = tryAcquire(containerFiles(root, id).live, 'exclusive');
   if (lock === undefined) throw new KnownError('E_CONFLICT', `the container ${id} is being started: try again`);
   const record = readRecord(root, id);
-  if (record !== undefined) writeRecord(root, { ...record, ...change });
+  if (record !== undefined) {
+    const changed = { ...record, ...change };
+    writeRecord(root, changed);
+    if (changed.name !== record.name) recordEvent(root, changed, 'rename', { oldName: `/${record.name}` });
+  }
   removeLockFile(containerFiles(root, id).live);
 }

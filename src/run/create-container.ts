@@ -7,6 +7,7 @@ import { parseChainId } from '../../store/oci/digest.js';
 import { containerFiles, makeContainerFolders } from '../containers/container-files.js';
 import { checkName, claimName, claimRandomName } from '../containers/container-name.js';
 import { type ContainerRecord, type RestartPolicy, writeRecord } from '../containers/container-record.js';
+import { recordEvent } from '../containers/events/journal.js';
 import { removeContainer } from '../containers/remove-container.js';
 import { sweepDeadContainers } from '../containers/sweep.js';
 import { hostWith, joinedBy } from './join/joined-by.js';
@@ -45,6 +46,7 @@ export async function createContainer(
     record.request = { config: image.config, command: [...command], options };
     if (restart !== undefined) record.restart = restart;
     writeRecord(root, record);
+    recordEvent(root, record, 'create');
     removeLockFile(containerFiles(root, record.id).live);
     return { record, warnings: spec.warnings };
   } catch (error) {

@@ -4,6 +4,7 @@
  */
 
 import { type ContainerRecord, writeRecord } from '../containers/container-record.js';
+import { recordEvent } from '../containers/events/journal.js';
 import { recordExit } from '../containers/record-exit.js';
 import { releaseImageLayers } from '../containers/release-image.js';
 import { removeContainer } from '../containers/remove-container.js';
@@ -51,6 +52,7 @@ export async function run(request: RunRequest): Promise<RunResult> {
     return await runToTheEnd(request, start);
   } catch (error) {
     removeContainer(root, record);
+    recordEvent(root, record, 'destroy');
     throw error;
   } finally {
     lock.release();
@@ -62,7 +64,9 @@ async function runToTheEnd({ onWarning }: RunRequest, start: Start): Promise<Run
   for (const warning of [...spec.warnings, ...cgroup.warnings]) onWarning?.(warning);
   await pinLayers(root, record);
   await makeVolumes(root, record);
+  recordEvent(root, record, 'create');
   if (!record.autoRemove) writeRecord(root, Object.assign(record, { state: 'running' }));
+  recordEvent(root, record, 'start');
   const exitCode = await runInLayers(start);
   hooks?.ended({ root, mountId: record.mountId, cgroups: record.cgroups });
   return await finish(root, record, exitCode);
@@ -70,8 +74,11 @@ async function runToTheEnd({ onWarning }: RunRequest, start: Start): Promise<Run
 
 async function finish(root: string, record: ContainerRecord, exitCode: number): Promise<RunResult> {
   const oomKilled = wasOutOfMemory(record.cgroups);
+  if (oomKilled) recordEvent(root, record, 'oom');
+  recordEvent(root, record, 'die', { exitCode: String(exitCode) });
   if (record.autoRemove) {
     removeContainer(root, record);
+    recordEvent(root, record, 'destroy');
     await releaseImageLayers(root, record);
   } else recordExit(root, record, { exitCode, oomKilled });
   return { id: record.id, name: record.name, exitCode, oomKilled };

@@ -13,6 +13,7 @@ import { openForRunning } from '../../store/store.js';
 import { containerFiles } from '../containers/container-files.js';
 import { readRecord } from '../containers/container-record.js';
 import { listenForControl } from '../containers/control/control-socket.js';
+import { recordEvent } from '../containers/events/journal.js';
 import { releaseImageLayers } from '../containers/release-image.js';
 import { removeContainer } from '../containers/remove-container.js';
 import { createControlServer } from './control-server.js';
@@ -58,6 +59,7 @@ export async function supervise(path: string, id: string): Promise<void> {
   await Promise.race([control.finish(exitCode), new Promise((resolve) => setTimeout(resolve, FAREWELL_MS).unref())]);
   if (record.autoRemove && running !== undefined) {
     removeContainer(root, record);
+    recordEvent(root, record, 'destroy');
     await releaseImageLayers(root, record);
   }
   removeLockFile(files.live);

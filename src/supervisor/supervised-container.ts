@@ -6,6 +6,7 @@ import { makePipe } from '../../store/linux/anonymous-file.js';
 import { killProcesses, removeCgroups } from '../containers/cgroup-folders.js';
 import { containerFiles } from '../containers/container-files.js';
 import { type ContainerRecord, type RestartPolicy, writeRecord } from '../containers/container-record.js';
+import { recordEvent } from '../containers/events/journal.js';
 import { wasOutOfMemory } from '../run/cgroup/memory-events.js';
 import { joinedBy } from '../run/join/joined-by.js';
 import type { RunOptions } from '../run/run-options.js';
@@ -117,6 +118,7 @@ export class SupervisedContainer {
             if (process.failure() !== undefined) return;
             this.#process = process;
             this.#change({ state: 'running', pid: process.pid() ?? 0, started: timestamp(), error: undefined });
+            this.#event('start');
             onStarted();
           });
         },
@@ -134,12 +136,15 @@ export class SupervisedContainer {
   #recordEnd(end: { exitCode: number; oomKilled: boolean; error?: string }): void {
     removeCgroups(this.record.cgroups);
     this.#change({ ...end, state: 'exited', finished: timestamp(), cgroups: [], pid: undefined });
+    if (end.oomKilled) this.#event('oom');
+    this.#event('die', { exitCode: String(end.exitCode) });
   }
 
   /** @throws KnownError when it is not running */
   kill(signal: number): void {
     const { pid } = this.#running(`Cannot kill container: ${this.record.name}`);
     sendSignal(pid, signal);
+    this.#event('kill', { signal: String(signal) });
   }
 
   pause(): void {
@@ -147,12 +152,14 @@ export class SupervisedContainer {
     if (this.record.state === 'paused') throw conflict(`Container ${this.record.id} is already paused`);
     setFrozen(this.record.cgroups, true);
     this.#change({ state: 'paused' });
+    this.#event('pause');
   }
 
   unpause(): void {
     if (this.record.state !== 'paused') throw conflict(`Container ${this.record.id} is not paused`);
     setFrozen(this.record.cgroups, false);
     this.#change({ state: 'running' });
+    this.#event('unpause');
   }
 
   /** From now on no policy starts it. Ends it, if need be by force; the caller waits for {@link run}. */
@@ -162,10 +169,14 @@ export class SupervisedContainer {
     const { pid } = this.record;
     if (this.#process === undefined || pid === undefined) return;
     sendSignal(pid, signal);
+    this.#event('kill', { signal: String(signal) });
     if (this.record.state === 'paused') this.unpause();
+    void ended.then(() => this.#event('stop'));
     if (timeoutMs < 0) return;
     const hasEnded = await Promise.race([ended.then(() => true), delay(timeoutMs, false, { ref: false })]);
-    if (!hasEnded) this.killAll();
+    if (hasEnded) return;
+    this.killAll();
+    this.#event('kill', { signal: '9' });
   }
 
   /** SIGKILL for everything in it, frozen or not. */
@@ -176,11 +187,17 @@ export class SupervisedContainer {
   }
 
   setName(name: string): void {
+    const { name: oldName } = this.record;
     this.#change({ name });
+    this.#event('rename', { oldName: `/${oldName}` });
   }
 
   setPolicy(restart: RestartPolicy): void {
     this.#change({ restart });
+  }
+
+  #event(action: string, more?: Record<string, string>): void {
+    recordEvent(this.root, this.record, action, more);
   }
 
   #running(what: string): { pid: number } {

@@ -67,6 +67,11 @@ export function copyTree(source: number, target: number, options: CopyOptions = 
   copyDirectoryAttributes(copy, source, target);
 }
 
+/** The same without the attributes of the directory itself. */
+export function copyEntries(source: number, target: number, options: CopyOptions = {}): void {
+  copyContent(newCopy(target, options), { source, target, path: Buffer.alloc(0), depth: 0 });
+}
+
 /** Copies one entry of a directory into another one, under a name of its own; what is there is replaced, directories are merged. */
 export function copyEntry(
   from: { dir: number; name: Buffer },

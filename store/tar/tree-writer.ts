@@ -57,9 +57,15 @@ export class TreeWriter {
   #file: { fd: number; entry: TarEntry } | undefined;
   #size = 0;
 
-  /** `root` is an open directory, the empty `diff` of the layer; it stays the caller's. */
-  constructor(root: number) {
+  readonly #whiteoutOf: typeof whiteoutOf;
+
+  /**
+   * @param root an open directory, the empty `diff` of the layer; it stays the caller's
+   * @param isLayer false for an archive in which names of whiteouts are names like others
+   */
+  constructor(root: number, isLayer = true) {
     this.#directories = new DirectoryCache(root);
+    this.#whiteoutOf = isLayer ? whiteoutOf : () => undefined;
   }
 
   /** Bytes as dockerd counts a layer's size: file lengths and symlink target lengths, each inode once. */
@@ -75,7 +81,7 @@ export class TreeWriter {
     const path = splitEntryPath(entry.name);
     if (path === undefined) return this.#mark('') && entry.payload === 0;
     checkIds(entry);
-    const whiteout = whiteoutOf(path.base);
+    const whiteout = this.#whiteoutOf(path.base);
     const parent = this.#directories.get(path.parent);
     if (whiteout !== undefined) {
       if (whiteout.kind === 'opaque') this.#opaque(parent.fd, path.parent);
