@@ -197,7 +197,9 @@ export async function renameContainer(root: string, name: string, to: string): P
 export async function destroyContainer(root: string, name: string, force: boolean, volumes = false): Promise<void> {
   const record = find(root, name);
   if (force) await endByForce(root, record);
-  using lock = force ? await holdSoon(root, record.id) : tryAcquire(containerFiles(root, record.id).live, 'exclusive');
+  // Its supervisor may still be on its way out, or removing it.
+  const ends = force || record.state === 'exited';
+  using lock = ends ? await holdSoon(root, record.id) : tryAcquire(containerFiles(root, record.id).live, 'exclusive');
   if (lock === undefined)
     throw new KnownError(
       'E_CONFLICT',
@@ -211,7 +213,7 @@ export async function destroyContainer(root: string, name: string, force: boolea
   await releaseImageLayers(root, latest);
 }
 
-/** Its supervisor may still be removing it. */
+/** Waits for whoever stands by a container that has ended. */
 async function holdSoon(root: string, id: string): Promise<HeldLock | undefined> {
   const { live } = containerFiles(root, id);
   for (let waitedMs = 0; ; waitedMs += LOOK_MS) {
