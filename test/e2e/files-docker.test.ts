@@ -76,6 +76,7 @@ const copies: string[][] = [
   cp('DIR/file', 'cc:/home/up/through'),
   cp('DIR/file', 'cc:/vol/into-volume'),
   cp('-a', 'DIR/file', 'cc:/home/archived'),
+  cp('DIR/file', 'cc:/fixed/x'),
   cp('-q', 'DIR/file', 'cc:/home/quiet'),
 ];
 
@@ -86,7 +87,20 @@ test('files of a container are what they are to docker', { skip }, async (t) => 
   const home = tempDir(t);
   const root = join(home, 'ours');
   await importImage(daemon, root, 'bb', busyboxIn(tempDir(t)), ['VOLUME /vol']);
-  const run = ['--name', 'cc', '-w', '/new/work', '-v', '/also/here', 'bb', 'sh', '-c', script];
+  const run = [
+    '--name',
+    'cc',
+    '-w',
+    '/new/work',
+    '-v',
+    '/also/here',
+    '-v',
+    'fixed:/fixed:ro',
+    'bb',
+    'sh',
+    '-c',
+    script,
+  ];
   const started = await Promise.all([cli('tsrun', root, run), daemon.docker(['run', '--network', 'none', ...run])]);
   assert.deepEqual(started[0], started[1]);
   const ours = {

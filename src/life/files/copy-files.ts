@@ -4,7 +4,7 @@
  */
 import { closeSync, constants, openSync } from 'node:fs';
 import { posix, resolve } from 'node:path';
-import { KnownError } from '../../../store/errors.js';
+import { isErrno, KnownError } from '../../../store/errors.js';
 import { type CopyOptions, copyEntries, copyEntry } from '../../../store/fs/copy-tree.js';
 import { readTextInRoot } from '../../../store/fs/inside-root.js';
 import { O_PATH } from '../../../store/linux/flags.js';
@@ -52,10 +52,16 @@ export async function copyToContainer(
   { archive = false, followLink = false }: CopyFlags = {},
 ): Promise<void> {
   const record = find(root, to.container);
-  await withSide(root, record, to, async (target) => {
-    const options = archive ? ownerOf(record, target.root) : {};
-    await withHost((host) => copy({ ...host, path: hostPath(from) }, target, followLink, options));
-  });
+  await withSide(
+    root,
+    record,
+    to,
+    async (target) => {
+      const options = archive ? ownerOf(record, target.root) : {};
+      await withHost((host) => copy({ ...host, path: hostPath(from) }, target, followLink, options));
+    },
+    true,
+  );
 }
 
 /** As an archive, with the name that it has in the container as its top. */
@@ -81,21 +87,27 @@ export async function extractToContainer(
   { archive: isArchive = false }: CopyFlags = {},
 ): Promise<void> {
   const record = find(root, to.container);
-  await withSide(root, record, to, async (side) => {
-    using target = findPlace(side.root, side.path, true);
-    if (target?.stats === undefined) throw side.missing(posix.resolve('/', side.path));
-    if (!target.stats.isDirectory())
-      throw new KnownError(
-        'E_RUN',
-        `destination "${printable(to.container)}:${printable(to.path)}" must be a directory`,
-      );
-    const directory = openPlace(target);
-    try {
-      await extractInto(root, record.id, archive, directory, isArchive ? ownerOf(record, side.root) : {});
-    } finally {
-      closeSync(directory);
-    }
-  });
+  await withSide(
+    root,
+    record,
+    to,
+    async (side) => {
+      using target = findPlace(side.root, side.path, true);
+      if (target?.stats === undefined) throw side.missing(posix.resolve('/', side.path));
+      if (!target.stats.isDirectory())
+        throw new KnownError(
+          'E_RUN',
+          `destination "${printable(to.container)}:${printable(to.path)}" must be a directory`,
+        );
+      const directory = openPlace(target);
+      try {
+        await extractInto(root, record.id, archive, directory, isArchive ? ownerOf(record, side.root) : {});
+      } finally {
+        closeSync(directory);
+      }
+    },
+    true,
+  );
 }
 
 async function withSide(
@@ -103,19 +115,34 @@ async function withSide(
   record: ContainerRecord,
   { container, path }: { container: string; path: string },
   work: (side: Side) => Promise<void>,
+  writes = false,
 ): Promise<void> {
   using opened = openContainerRoot(root, record);
   const missing = (text: string): KnownError =>
     new KnownError('E_RUN', `Could not find the file ${printable(text)} in container ${printable(container)}`);
   const behind = behindMounts(opened.mounts, path);
-  if (behind === undefined) return await work({ root: opened.fd, path, missing });
-  const mounted = openSync(behind.source, O_PATH | constants.O_DIRECTORY);
+  if (writes) refuseReadOnly(record, behind?.readonly);
+  const mounted = behind && openSync(behind.source, O_PATH | constants.O_DIRECTORY);
   try {
-    await work({ root: mounted, path: `${behind.path}${/\/\.?$/.exec(path)?.[0] ?? ''}`, missing });
+    if (behind === undefined || mounted === undefined) await work({ root: opened.fd, path, missing });
+    else await work({ root: mounted, path: `${behind.path}${/\/\.?$/.exec(path)?.[0] ?? ''}`, missing });
+  } catch (cause) {
+    if (!isErrno(cause, ...passing)) throw cause;
+    throw new KnownError('E_RUN', 'files were changed while they were copied', { cause, hint: 'try again' });
   } finally {
-    closeSync(mounted);
+    if (mounted !== undefined) closeSync(mounted);
   }
 }
+
+/** Of one that runs the kernel refuses what is read-only. */
+function refuseReadOnly({ request }: ContainerRecord, mount: boolean | undefined): void {
+  if (mount) throw new KnownError('E_RUN', 'mounted volume is marked read-only');
+  const { readonly = false } = (request?.options ?? {}) as { readonly?: boolean };
+  if (mount === undefined && readonly) throw new KnownError('E_RUN', 'container rootfs is marked read-only');
+}
+
+/** What a name can answer that was something else a moment before. */
+const passing = ['ENOENT', 'ENOTDIR', 'EEXIST', 'ELOOP', 'ENOTEMPTY', 'EISDIR', 'EAGAIN'];
 
 async function withHost(work: (side: Omit<Side, 'path'>) => void): Promise<void> {
   const root = openSync('/', O_PATH | constants.O_DIRECTORY);
