@@ -36,45 +36,48 @@ const heavyPackagesApart = {
     onResolve({ filter }, ({ path }) => ({ path: `./${path}.js`, external: true }));
   },
 };
+/** commander can start programs for its subcommands, which ours have none of; child_process brings sockets and streams with it. */
+const noChildProcesses = {
+  name: 'no-child-processes',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^(node:)?child_process$/ }, ({ importer }) =>
+      /node_modules\/commander\//.test(importer) ? { path: 'child_process', namespace: 'none' } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: 'none' }, () => ({ contents: 'module.exports = {};' }));
+  },
+};
 const programs = ['tspull', 'tsimage', 'tsrun', 'tscontainer', 'supervisor-main'];
 const sourceOf = (name) => `build/src/${name === 'supervisor-main' ? 'supervisor' : 'cli'}/${name}.js`;
 // A program is one CommonJS file: Node finds, reads and links the many files of an ES module graph in the time that the rest
-// of a short command takes. In front of it stands a loader that knows the cache of its compiled code. The library and its
-// worker are ES modules.
+// of a short command takes. In front of it stands a loader that knows the cache of its compiled code, and so it is with the layer
+// worker. The library and its worker are ES modules.
 const metafiles = await Promise.all([
-  ...programs.map(async (name) => {
-    const metafile = await bundle({
+  ...programs.map((name) =>
+    bundle({
       entryPoints: { [`programs/${name}`]: sourceOf(name) },
       format: 'cjs',
       define: commonJs,
+      // It stays in memory as long as a container runs, its source twice.
+      minifyIdentifiers: name === 'supervisor-main',
       // Requires in place of imports: code from the cache cannot import.
       supported: { 'dynamic-import': false },
-      plugins: [heavyPackagesApart, noHttp2],
-    });
-    const digest = createHash('sha256')
-      .update(readFileSync(`dist/programs/${name}.js`))
-      .digest('hex');
-    await bundle({
-      entryPoints: { [name]: 'build/src/cli/load-program.js' },
-      outExtension: { '.js': '.cjs' },
-      format: 'cjs',
-      define: { ...commonJs, PROGRAM: JSON.stringify(name), BUILD: JSON.stringify(digest.slice(0, 16)) },
-      banner: { js: '#!/usr/bin/env node' },
-    });
-    return metafile;
-  }),
+      plugins: [heavyPackagesApart, noHttp2, noChildProcesses],
+    }),
+  ),
   ...heavyPackages.map((name) =>
     bundle({
       entryPoints: { [`programs/${name}`]: name },
       format: 'cjs',
       // To the importing module a CommonJS file itself is the default export.
       footer: { js: name === 'ora' ? 'module.exports=module.exports.default;' : '' },
+      supported: { 'dynamic-import': false },
     }),
   ),
   bundle({
-    entryPoints: { 'programs/layer-worker': 'build/src/pull/layer-worker.js' },
+    entryPoints: { 'programs/layer-worker-code': 'build/src/pull/layer-worker.js' },
     format: 'cjs',
     define: commonJs,
+    supported: { 'dynamic-import': false },
   }),
   bundle({
     entryPoints: { index: 'build/src/index.js', 'layer-worker': 'build/src/pull/layer-worker.js' },
@@ -86,6 +89,28 @@ const metafiles = await Promise.all([
     },
   }),
 ]);
+const digest = createHash('sha256');
+for (const name of readdirSync('dist/programs').sort()) digest.update(readFileSync(`dist/programs/${name}`));
+const buildId = digest.digest('hex').slice(0, 16);
+const loaders = [
+  ...programs.map((name) => ({ at: `${name}.cjs`, name, code: `programs/${name}.js` })),
+  { at: 'programs/layer-worker.js', name: 'layer-worker', code: 'layer-worker-code.js' },
+];
+for (const { at, name, code } of loaders) {
+  const [, path, extension] = /^(.*)(\.\w+)$/.exec(at);
+  await bundle({
+    entryPoints: { [path]: 'build/src/cli/load-program.js' },
+    outExtension: { '.js': extension },
+    format: 'cjs',
+    define: {
+      ...commonJs,
+      PROGRAM: JSON.stringify(name),
+      CODE: JSON.stringify(code),
+      BUILD: JSON.stringify(buildId),
+    },
+    banner: { js: '#!/usr/bin/env node' },
+  });
+}
 writeFileSync('dist/programs/package.json', '{"type":"commonjs"}\n');
 for (const name of programs) chmodSync(`dist/${name}.cjs`, 0o755);
 for (const file of listDeclarations()) {

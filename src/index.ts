@@ -13,13 +13,17 @@ export {
   type CreateOptions,
   containers,
 } from './library/containers.js';
+export { type ExecByNameOptions, exec } from './library/exec.js';
 export { images, type RootOption } from './library/images.js';
 export { type RunByNameOptions, run } from './library/run.js';
 export { type SandboxOptions, type SandboxResult, sandbox } from './library/sandbox.js';
 export type { LogEntry } from './life/read-logs.js';
+export type { Constraint, LayerAccount, Spent } from './pull/account.js';
 export { type Explanation, explain } from './pull/explain.js';
+export { type PlannedImage, type PullPlan, plan, type Verdict } from './pull/plan.js';
 export { type PulledImage, type PullOptions, pull, pullAll } from './pull/pull.js';
-export type { LayerStatus, OnPullEvent, PullEvent } from './pull/pull-event.js';
+export type { LayerStatus, OnPullEvent, PullEvent, PullNews, Total } from './pull/pull-event.js';
+export { type PullManyOptions, type PullOutcome, pullMany } from './pull/pull-many.js';
 export type { RunResult } from './run/run.js';
 export type {
   BindMount,

@@ -17,6 +17,7 @@ import {
 import { signalNumber } from '../life/signals.js';
 import { joinStreams, toOurOutputs } from './attach-streams.js';
 import { defaultDetachKeys, parseDetachKeys } from './detach-keys.js';
+import { explainError } from './explain-error.js';
 import type { CliContext } from './main.js';
 import { checkArity } from './usage.js';
 
@@ -43,7 +44,7 @@ export function addLifeCommands(program: Command, context: CliContext): void {
   const each = (
     name: string,
     description: string,
-    /** A text that it settles with is printed in place of the name. */
+    /** A text that it settles with is printed in place of the name; null for nothing. */
     perform: (root: string, name: string, flags: Flags) => Promise<unknown>,
   ): Command =>
     program
@@ -58,7 +59,7 @@ export function addLifeCommands(program: Command, context: CliContext): void {
           for (const given of names) {
             try {
               const said = await perform(root, given, flags);
-              context.out(`${printable(typeof said === 'string' ? said : given)}\n`);
+              if (said !== null) context.out(`${printable(typeof said === 'string' ? said : given)}\n`);
             } catch (error) {
               context.report(error);
             }
@@ -84,9 +85,16 @@ export function addLifeCommands(program: Command, context: CliContext): void {
   each('kill', 'Kill one or more running containers', (root, name, { signal = 'KILL' }) =>
     killContainer(root, name, signalNumber(signal)),
   ).option('-s, --signal <string>', 'signal to send to the container (default KILL)');
-  each('rm', 'Remove one or more containers', (root, name, { force = false, volumes = false }) =>
-    destroyContainer(root, name, force, volumes),
-  )
+  each('rm', 'Remove one or more containers', async (root, name, { force = false, volumes = false }) => {
+    try {
+      return await destroyContainer(root, name, force, volumes);
+    } catch (error) {
+      // As with rm(1), and with docker.
+      if (!(force && error instanceof KnownError && error.code === 'E_NO_CONTAINER')) throw error;
+      context.err(`${explainError(context.program, error)}\n`);
+      return null;
+    }
+  })
     .alias('remove')
     .option('-v, --volumes', 'remove anonymous volumes associated with the container')
     .option('-f, --force', 'force the removal of a running container (uses SIGKILL)');
@@ -108,7 +116,7 @@ export function addLifeCommands(program: Command, context: CliContext): void {
       await inRoot(command.optsWithGlobals<Flags>(), (root) => renameContainer(root, from, to));
     });
   addStart(program, context);
-  addAttach(program);
+  addAttach(program, context);
 }
 
 function addStart(program: Command, context: CliContext): void {
@@ -124,7 +132,7 @@ function addStart(program: Command, context: CliContext): void {
       checkArity(command, names, many);
       const flags = command.optsWithGlobals<Flags>();
       await inRoot(flags, async (root) => {
-        if (flags.attach || flags.interactive) await startAttached(root, names, flags);
+        if (flags.attach || flags.interactive) await startAttached(root, names, flags, context);
         else await startAll(root, names, context);
       });
     });
@@ -144,20 +152,20 @@ async function startAll(root: string, names: string[], context: CliContext): Pro
   if (failed.length > 0) context.err(`Error: failed to start containers: ${failed.join(', ')}\n`);
 }
 
-async function startAttached(root: string, names: string[], flags: Flags): Promise<void> {
+async function startAttached(root: string, names: string[], flags: Flags, context: CliContext): Promise<void> {
   const [name = '', other] = names;
   if (other !== undefined) throw new KnownError('E_USAGE', 'you cannot start and attach multiple containers at once');
-  const attachment = await startContainer(root, name, toOurOutputs);
+  const attachment = await startContainer(root, name, { attach: toOurOutputs });
   if (attachment === undefined) return;
   const end = await joinStreams(attachment, {
     input: flags.interactive ?? false,
     detachKeys: parseDetachKeys(flags.detachKeys),
     signals: true,
   });
-  if (typeof end === 'number') process.exitCode = end;
+  if (typeof end === 'number') context.end(end);
 }
 
-function addAttach(program: Command): void {
+function addAttach(program: Command, context: CliContext): void {
   program
     .command('attach')
     .usage('[OPTIONS] CONTAINER')
@@ -173,7 +181,7 @@ function addAttach(program: Command): void {
       await inRoot(flags, async (root) => {
         const attachment = await attachContainer(root, names[0] ?? '', toOurOutputs);
         const end = await joinStreams(attachment, { input: flags.stdin, detachKeys, signals: flags.sigProxy });
-        if (typeof end === 'number') process.exitCode = end;
+        if (typeof end === 'number') context.end(end);
       });
     });
 }

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option } from 'commander';
 
-/** `-f name=value`, as often as wanted. The letter may mean something else. */
+/** `-f name=value`, as often as wanted. */
 export function filterOption(flags = '-f, --filter <filter>'): Option {
   return new Option(flags, 'filter output based on conditions provided').argParser(
     (text: string, previous: [string, string][] | undefined) => [...(previous ?? []), parseFilter(text)],

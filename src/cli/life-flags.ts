@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { isErrno, KnownError } from '../../store/errors.js';
 import { printable } from '../../store/printable.js';
 import type { RestartPolicy } from '../containers/container-record.js';
-import type { RunOptions } from '../run/run-options.js';
+import type { ImageHealthcheck, RunOptions } from '../run/run-options.js';
+import { durationFlag } from './duration.js';
 import { invalidArgument, type ParsedFlags, usage } from './run-flag-parser.js';
 import { integerFlag, sizeFlag } from './run-size-flag.js';
 
@@ -14,8 +15,34 @@ export function lifeOptions(flags: ParsedFlags): Partial<RunOptions> {
   const driver = flags.last('log-driver');
   if (driver === 'json-file' || driver === 'none') options.logDriver = driver;
   else if (driver) throw usage(`logger: no log driver named '${printable(driver)}' is registered`);
+  const health = healthFlags(flags);
+  if (health !== undefined) options.health = health;
   for (const entry of flags.all('log-opt')) Object.assign(options, logOption(entry));
   return options;
+}
+
+function healthFlags(flags: ParsedFlags): ImageHealthcheck | undefined {
+  const nanoseconds = (name: string): number | undefined => {
+    const milliseconds = durationFlag(flags.last(name), `--${name}`);
+    if (milliseconds !== undefined && milliseconds < 1 && milliseconds !== 0)
+      throw usage(`--${name} cannot be less than 1ms`);
+    return milliseconds === undefined ? undefined : milliseconds * 1_000_000;
+  };
+  const command = flags.last('health-cmd');
+  const retries = integerFlag(flags.last('health-retries'), '--health-retries');
+  if (retries !== undefined && retries < 0) throw usage('--health-retries cannot be negative');
+  const health = {
+    Test: flags.has('no-healthcheck') ? ['NONE'] : command ? ['CMD-SHELL', command] : undefined,
+    Interval: nanoseconds('health-interval'),
+    Timeout: nanoseconds('health-timeout'),
+    Retries: retries,
+    StartPeriod: nanoseconds('health-start-period'),
+    StartInterval: nanoseconds('health-start-interval'),
+  };
+  const given = Object.entries(health).filter(([, value]) => value !== undefined);
+  if (flags.has('no-healthcheck') && given.length > 1)
+    throw usage('--no-healthcheck conflicts with --health-* options');
+  return given.length === 0 ? undefined : Object.fromEntries(given);
 }
 
 function logOption(entry: string): Partial<RunOptions> {

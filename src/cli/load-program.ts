@@ -1,5 +1,5 @@
 /**
- * What each program's file is: it runs the bundle next to it with the machine code's precursor, V8's bytecode, from a cache, which
+ * What each program's file is, and the layer worker's: it runs the bundle next to it, and what that requires from there, with the machine code's precursor, V8's bytecode, from a cache, which
  * saves the quarter of a short command's time that compiling takes. Node 22 has the like (`module.enableCompileCache`), Node 20
  * does not, and a shipped cache would fit one build of Node only.
  *
@@ -22,54 +22,76 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { Module } from 'node:module';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { Script } from 'node:vm';
 
-/** Filled in when the file is bundled: the program's name, and a digest of its bundle. */
+/** Filled in when the file is bundled: the program's name, where its bundle is, and a digest of all bundles. */
 declare const PROGRAM: string;
+declare const CODE: string;
 declare const BUILD: string;
 
 const GROUP_OR_OTHERS_MAY_WRITE = 0o022;
 /** Caches of other builds are kept this long after they were written. */
 const KEPT_MS = 30 * 24 * 3600 * 1000;
 
-function loadProgram(file: string): void {
-  const cache = cacheFile();
+/** Runs a bundle as `require` does. @returns its exports */
+function load(file: string, name: string): unknown {
+  const cache = cacheFile(name);
   const cachedData = cache === undefined ? undefined : readOwn(cache);
   // Latin-1, because the bundle is ASCII: a string of one byte a character needs no decoding.
   const source = `(function(exports,require,module,__filename,__dirname){${readFileSync(file, 'latin1')}\n})`;
   const script = new Script(source, { filename: file, ...(cachedData && { cachedData }) });
+  const isMissing = cache !== undefined && (cachedData === undefined || script.cachedDataRejected === true);
   const program = new Module(file, module as unknown as Module);
   program.filename = file;
   program.paths = module.paths;
   const run = script.runInThisContext() as (...args: unknown[]) => void;
-  if (cache !== undefined && (cachedData === undefined || script.cachedDataRejected === true))
+  // The worker gives up the right to write here, so all of it is compiled at once; a program keeps what it has used.
+  if (isMissing && PROGRAM === 'layer-worker') keep(cache, compileAll(source, file));
+  else if (isMissing)
     process.once('exit', (status) => {
       // A command that failed has not compiled what the next one needs.
       if (status === 0) keep(cache, script);
     });
-  run.call(program.exports, program.exports, program.require.bind(program), program, file, dirname(file));
+  const bundles = new Map<string, unknown>();
+  const require = (id: string): unknown => {
+    if (!id.startsWith('./')) return program.require(id);
+    if (!bundles.has(id)) bundles.set(id, load(join(dirname(file), id), basename(id, '.js')));
+    return bundles.get(id);
+  };
+  run.call(program.exports, program.exports, require, program, file, dirname(file));
+  return program.exports;
+}
+
+function compileAll(source: string, filename: string): Script {
+  const { setFlagsFromString } = process.getBuiltinModule('node:v8');
+  setFlagsFromString('--no-lazy');
+  try {
+    return new Script(source, { filename });
+  } finally {
+    setFlagsFromString('--lazy');
+  }
 }
 
 /**
  * Where the cache of this command is, or undefined when there shall be none: `/var/cache/tspull` for root,
  * `$XDG_CACHE_HOME/tspull` for others; Node's own variables for its compile cache decide over it.
  */
-function cacheFile(): string | undefined {
+function cacheFile(name: string): string | undefined {
   const { NODE_DISABLE_COMPILE_CACHE: disabled, NODE_COMPILE_CACHE: chosen, XDG_CACHE_HOME: xdg, HOME } = process.env;
   if (disabled) return undefined;
   const home = xdg?.startsWith('/') ? xdg : HOME?.startsWith('/') ? join(HOME, '.cache') : undefined;
   const base = process.geteuid?.() === 0 ? '/var/cache' : home;
   const folder = chosen || (base === undefined ? undefined : join(base, 'tspull'));
   if (folder === undefined) return undefined;
-  return join(folder, `${PROGRAM}-${subcommand()}${BUILD}-${process.version}-${process.arch}.v8`);
+  return join(folder, `${name}-${BUILD}-${process.version}-${process.arch}.v8`);
 }
 
 /** Each subcommand compiles another part. A word that is none ends in failure, and nothing is kept for it. */
-function subcommand(): string {
+function nameOfCache(): string {
   const [, , word = ''] = process.argv;
   const hasSubcommands = PROGRAM === 'tsimage' || PROGRAM === 'tscontainer';
-  return hasSubcommands && /^[a-z]{2,12}$/.test(word) ? `${word}-` : '';
+  return hasSubcommands && /^[a-z]{2,12}$/.test(word) ? `${PROGRAM}-${word}` : PROGRAM;
 }
 
 /** The content of a file that only this user, or root, could have written. */
@@ -95,7 +117,8 @@ function keep(path: string, script: Script): void {
     const folder = dirname(path);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     if (!isOurs(statSync(folder))) return;
-    const temporary = `${path}.${process.pid}`;
+    // Several threads of a process may be at it.
+    const temporary = `${path}.${process.pid}-${process.hrtime.bigint()}`;
     const fd = openSync(temporary, 'wx', 0o600);
     try {
       writeFileSync(fd, script.createCachedData());
@@ -107,15 +130,16 @@ function keep(path: string, script: Script): void {
     } finally {
       closeSync(fd);
     }
-    removeOld(folder);
+    removeOld(folder, basename(path).slice(0, basename(path).indexOf(BUILD)));
   });
 }
 
-function removeOld(folder: string): void {
+/** @param prefix of names of caches for the same bundle */
+function removeOld(folder: string, prefix: string): void {
   const limit = Date.now() - KEPT_MS;
   for (const name of readdirSync(folder)) {
     const path = join(folder, name);
-    if (name.startsWith(`${PROGRAM}-`) && !name.includes(BUILD) && statSync(path).mtimeMs < limit) unlinkSync(path);
+    if (name.startsWith(prefix) && !name.includes(BUILD) && statSync(path).mtimeMs < limit) unlinkSync(path);
   }
 }
 
@@ -129,4 +153,4 @@ function ifPossible<T>(work: () => T): T | undefined {
   }
 }
 
-loadProgram(join(__dirname, 'programs', `${PROGRAM}.js`));
+load(join(__dirname, CODE), nameOfCache());

@@ -1,4 +1,5 @@
 /** What all programs share: running the command, printing failures, choosing the exit status. */
+import { leaveAtOnce } from '../../store/linux/leave.js';
 import { exitCodeOf, explainError } from './explain-error.js';
 import { packageVersion } from './version.js';
 
@@ -11,6 +12,8 @@ export interface CliContext {
   err(text: string): void;
   /** Prints a failure and goes on; the program will end with its exit status, or the first such one. */
   report(error: unknown): void;
+  /** The exit status that the command's work decides; failures that are reported decide over it. */
+  end(status: number): void;
   /** Aborted by the first Ctrl-C or SIGTERM; the second one ends the program at once. */
   signal: AbortSignal;
 }
@@ -28,6 +31,7 @@ export async function runProgram(
   command: (context: CliContext) => Promise<number | undefined>,
   options: ProgramOptions = {},
 ): Promise<void> {
+  process.once('exit', leaveAtOnce);
   const args = process.argv.slice(2);
   endQuietlyOnBrokenPipe();
   if (args.length === 1 && (args[0] === '--version' || args[0] === '-v')) {
@@ -35,6 +39,7 @@ export async function runProgram(
     return;
   }
   let reported = 0;
+  let decided = 0;
   const report = (error: unknown): void => {
     process.stderr.write(`${explainError(program, error)}\n`);
     reported ||= exitCodeOf(error);
@@ -48,9 +53,12 @@ export async function runProgram(
       out: (text) => void process.stdout.write(text),
       err: (text) => void process.stderr.write(text),
       report,
+      end: (value) => {
+        decided = value;
+      },
       signal: abort.signal,
     });
-    process.exitCode = status ?? reported;
+    process.exitCode = status ?? (reported || decided);
   } catch (error) {
     report(error);
     process.exitCode = exitCodeOf(error);

@@ -1,34 +1,18 @@
 /** `tspull [OPTIONS] REFERENCE…` */
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
+import { KnownError } from '../../store/errors.js';
 import { printable } from '../../store/printable.js';
-import { type PulledImage, type PullOptions, pullAll } from '../pull/pull.js';
-import type { OnPullEvent } from '../pull/pull-event.js';
-import type { ShortNames } from '../pull/reference-for.js';
+import type { PullOptions } from '../pull/pull.js';
+import { type PullOutcome, pullMany } from '../pull/pull-many.js';
+import { parseSource } from '../pull/sources/source-name.js';
+import { canonicalName, familiarName, parseReference } from '../reference.js';
 import type { ExplainOutput } from './explain-command.js';
 import type { CliContext } from './main.js';
-import { lineReporter } from './pull-lines.js';
+import { collect, collectList, connections, count, duration, type PullFlags, pullOptions, rate } from './pull-flags.js';
+import { statusLine } from './pull-lines.js';
+import { chooseReporter } from './pull-reporter.js';
 import { checkArity, parseCommandLine, useDockerTexts } from './usage.js';
 import { packageVersion } from './version.js';
-
-interface Flags {
-  root?: string;
-  platform?: string;
-  insecure?: boolean;
-  ca?: string[];
-  mirror?: string[];
-  shortNames?: ShortNames;
-  explain?: boolean;
-  maxConcurrentDownloads?: number;
-  quiet?: boolean;
-  json?: boolean;
-}
-
-function count(text: string): number {
-  if (!/^[1-9]\d{0,2}$/.test(text)) throw new InvalidArgumentError('a number from 1 to 999 is expected');
-  return Number(text);
-}
-
-const collect = (text: string, before: string[] = []): string[] => [...before, text];
 
 const sources = `
 A SOURCE other than a registry:
@@ -37,14 +21,20 @@ A SOURCE other than a registry:
   oci:DIRECTORY[:NAME]        an OCI layout
   docker-daemon:NAME          a running Docker daemon (DOCKER_HOST, else /var/run/docker.sock)`;
 
-export async function pullProgram(context: CliContext): Promise<undefined> {
+export async function pullProgram(context: CliContext): Promise<number | undefined> {
+  let status: number | undefined;
   const program = new Command('tspull')
     .usage('[OPTIONS] NAME[:TAG|@DIGEST]|SOURCE...')
     .description('Pull images from a registry into a Docker data root, without a daemon')
     .addHelpText('after', sources)
     .argument('[names...]')
+    .option('-a, --all-tags', 'pull every tag of the names')
     .option('--root <directory>', 'data root (default: TSPULL_ROOT, else /var/lib/tspull)')
-    .option('--platform <platform>', 'as linux/arm64 (default: this machine)')
+    .option(
+      '--platform <platform>',
+      'as linux/arm64 (default: this machine); several with commas, or repeated',
+      collectList,
+    )
     .option('--insecure', 'allow plain http, and https with any certificate')
     .option('--ca <file>', 'file with certificate authorities to trust as well (repeatable)', collect)
     .option('--mirror <url>', 'ask this mirror first; REGISTRY=URL for one registry only (repeatable)', collect)
@@ -52,43 +42,86 @@ export async function pullProgram(context: CliContext): Promise<undefined> {
       new Option('--short-names <rules>', 'by whose rules a name gets its registry').choices(['docker', 'containers']),
     )
     .option('--explain', 'print which endpoints would be asked, and why; nothing is pulled')
+    .option('--plan', 'print what pulling would take, and whether there is room for it; nothing is pulled or written')
     .option(
       '--max-concurrent-downloads <number>',
       'layers in work at the same time (default: processors, at most 3)',
       count,
     )
+    .option(
+      '--blob-connections <number>',
+      'for one layer at the same time, where a registry throttles each (default: 1)',
+      connections,
+    )
+    .option('--limit-rate <rate>', 'bytes a second of all connections together, as 500k, 1.5m or 1g', rate)
+    .option(
+      '--stall-timeout <duration>',
+      'give up a connection that brings less than 16 KiB of a layer in this time (default: 30s)',
+      duration,
+    )
     .option('-q, --quiet', 'print only the names')
     .option('--json', 'print one event a line on standard output')
+    .option('--timings', 'print at the end where the time went, layer by layer')
+    .option('--verbose', 'say what inflates layers: the libraries that are used, and those that are lacking')
     .helpOption('-h, --help', 'show help')
     .version(`tspull version ${packageVersion()}`, '-v, --version', 'show the version')
-    .action(async (names: string[], flags: Flags) => {
+    .action(async (names: string[], flags: PullFlags) => {
       checkArity(program, names, { least: 1, most: Number.POSITIVE_INFINITY });
-      for (const name of names) {
-        try {
-          if (flags.explain) await explainName(name, pullOptions(flags), { ...context, json: flags.json ?? false });
-          else await pullOne(name, flags, context);
-        } catch (error) {
-          context.report(error);
-          if (context.signal.aborted) return;
-        }
-      }
+      if (flags.verbose) await tellDecoders(context);
+      if (flags.plan) status = await planNames(names, flags, context);
+      else if (flags.explain) await explainNames(names, flags, context);
+      else await pullNames(names, flags, context);
     });
   useDockerTexts(program);
   await parseCommandLine(program, context.args);
-  return undefined;
+  return status;
 }
 
-async function pullOne(name: string, flags: Flags, context: CliContext): Promise<void> {
-  const reporter = await chooseReporter(name, flags, context);
-  let pulled: PulledImage[];
+async function pullNames(names: readonly string[], flags: PullFlags, context: CliContext): Promise<void> {
+  const { json = false, quiet = false, timings = false, allTags = false } = flags;
+  const reporter = await chooseReporter({ ...context, json, quiet, timings, allTags });
+  let outcomes: PullOutcome[];
   try {
-    pulled = await pullAll(name, { ...pullOptions(flags), onEvent: reporter.onEvent, signal: context.signal });
+    outcomes = await pullMany(names, { ...pullOptions(flags), onEvent: reporter.onEvent, signal: context.signal });
   } finally {
     reporter.end();
   }
-  for (const image of pulled) {
-    if (flags.json) context.out(`${JSON.stringify({ type: 'result', ...image })}\n`);
-    else for (const text of image.names.length === 0 ? [image.id] : image.names) context.out(`${printable(text)}\n`);
+  for (const outcome of outcomes) {
+    if (!json && allTags) showAllTags(outcome, quiet, context);
+    else if (!json) showImages(outcome, context);
+    for (const error of outcome.errors) {
+      context.report(error);
+      // All were cancelled at once.
+      if (context.signal.aborted && error instanceof KnownError && error.code === 'E_CANCELLED') return;
+    }
+  }
+}
+
+function showImages({ images }: PullOutcome, { out }: CliContext): void {
+  for (const { id, names } of images) for (const text of names.length === 0 ? [id] : names) out(`${printable(text)}\n`);
+}
+
+/** As Docker, one status and one name for all of them. */
+function showAllTags({ name, images, errors }: PullOutcome, quiet: boolean, { out, err }: CliContext): void {
+  if (errors.length > 0) return;
+  const source = parseSource(name);
+  if (source.kind !== 'registry') return;
+  const reference = parseReference(source.name);
+  if (!quiet) {
+    const upToDate = images.every((image) => image.upToDate);
+    err(`${statusLine(upToDate, familiarName(reference))}\n`);
+  }
+  out(`${printable(canonicalName(reference))}\n`);
+}
+
+async function explainNames(names: readonly string[], flags: PullFlags, context: CliContext): Promise<void> {
+  for (const name of names) {
+    try {
+      await explainName(name, pullOptions(flags), { ...context, json: flags.json ?? false });
+    } catch (error) {
+      context.report(error);
+      if (context.signal.aborted) return;
+    }
   }
 }
 
@@ -98,33 +131,14 @@ async function explainName(name: string, options: PullOptions, output: ExplainOu
   return explainOne(name, options, output);
 }
 
-function pullOptions(flags: Flags): PullOptions {
-  const { root, platform, insecure, ca, mirror, shortNames, maxConcurrentDownloads } = flags;
-  return {
-    ...(root !== undefined && { root }),
-    ...(platform !== undefined && { platform }),
-    ...(insecure !== undefined && { insecure }),
-    ...(ca !== undefined && { caFiles: ca }),
-    ...(mirror !== undefined && { mirrors: mirror }),
-    ...(shortNames !== undefined && { shortNames }),
-    ...(maxConcurrentDownloads !== undefined && { maxConcurrentDownloads }),
-  };
+async function planNames(names: readonly string[], flags: PullFlags, context: CliContext): Promise<number | undefined> {
+  const plans = await import('./plan-command.js');
+  const options = { ...pullOptions(flags), signal: context.signal };
+  return plans.planNames(names, options, { ...context, json: flags.json ?? false });
 }
 
-export interface PullReporter {
-  onEvent: OnPullEvent;
-  /** The pull has ended, well or not: whatever was drawn is left in its last state. */
-  end(): void;
-}
-
-async function chooseReporter(name: string, flags: Flags, context: CliContext): Promise<PullReporter> {
-  if (flags.json) return { onEvent: (event) => context.out(`${JSON.stringify(event)}\n`), end() {} };
-  if (flags.quiet) return { onEvent() {}, end() {} };
-  const lines = lineReporter(name, context.err);
-  // A terminal that nobody gave a size has 0 columns, in which nothing can be drawn; clearing such a display never ends.
-  const isTerminal =
-    process.stderr.isTTY && process.stderr.columns > 0 && process.env['TERM'] !== 'dumb' && !process.env['CI'];
-  if (!isTerminal) return lines;
-  const { terminalReporter } = await import('./pull-terminal.js');
-  return terminalReporter(lines);
+async function tellDecoders({ err }: CliContext): Promise<void> {
+  const { decodersInUse } = await import('../../store/tar/decoders.js');
+  for (const { format, name, lacks } of decodersInUse())
+    err(`${format} is inflated by ${name}${lacks === undefined ? '' : `; ${lacks} would be faster`}\n`);
 }

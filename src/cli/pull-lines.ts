@@ -1,9 +1,9 @@
-/** A pull as lines, in Docker's words: one for each change, none that is ever redrawn. */
+/** Pulls as lines, in Docker's words: one for each change, none that is ever redrawn. */
 import { printable } from '../../store/printable.js';
 import type { LayerStatus, PullEvent } from '../pull/pull-event.js';
 import { parseSource } from '../pull/sources/source-name.js';
-import { parseReference, withDefaultTag } from '../reference.js';
-import type { PullReporter } from './pull-command.js';
+import { parseReference } from '../reference.js';
+import type { PullReporter } from './pull-reporter.js';
 
 /** The 12 digits of a blob's digest by which Docker's output names a layer. */
 export function shortDigest(digest: string): string {
@@ -19,14 +19,16 @@ export const layerWords: Record<LayerStatus, string | undefined> = {
   complete: 'Pull complete',
 };
 
+type Start = Pick<PullEvent & { type: 'start' }, 'name' | 'reference'>;
+
 /** `16.04: Pulling from library/ubuntu`, or `Pulling from docker-archive:ubuntu.tar` */
-export function heading(name: string): string[] {
+export function heading({ name, reference }: Start, allTags: boolean): string[] {
   const source = parseSource(name);
   if (source.kind !== 'registry') return [`Pulling from ${printable(name)}`];
   const given = parseReference(source.name);
-  const { tag, digest, path } = withDefaultTag(given);
-  const lines = given.tag === undefined && given.digest === undefined ? ['Using default tag: latest'] : [];
-  return [...lines, `${digest ?? tag}: Pulling from ${printable(path)}`];
+  const addsTag = !allTags && given.tag === undefined && given.digest === undefined;
+  const { tag, digest, path } = parseReference(reference);
+  return [...(addsTag ? ['Using default tag: latest'] : []), `${digest ?? tag}: Pulling from ${printable(path)}`];
 }
 
 /** The text of an event, if it has one. */
@@ -43,20 +45,35 @@ export function eventLine(event: PullEvent): string | undefined {
   if (event.type === 'failover' && event.kind !== 'missing')
     return `WARNING: ${printable(event.from)} is of no use, going on at ${printable(event.to)} (${printable(event.reason, 200)})`;
   if (event.type === 'warning') return `WARNING: ${printable(event.message)}`;
-  if (event.type !== 'done') return undefined;
-  const status = event.upToDate ? 'Image is up to date' : 'Downloaded newer image';
-  const digest = event.digest === undefined ? '' : `Digest: ${event.digest}\n`;
-  return `${digest}Status: ${status} for ${printable(event.reference)}`;
+  return event.type === 'done' && event.digest !== undefined ? `Digest: ${event.digest}` : undefined;
 }
 
-export function lineReporter(name: string, write: (text: string) => void): PullReporter {
-  let begun = false;
+/** @param reference a name, of all its tags together where they were asked for */
+export function statusLine(upToDate: boolean, reference: string): string {
+  return `Status: ${upToDate ? 'Image is up to date' : 'Downloaded newer image'} for ${printable(reference)}`;
+}
+
+export interface LineOptions {
+  write(text: string): void;
+  /** Names stand for all their tags, whose status is told by somebody else at the end. */
+  allTags: boolean;
+}
+
+export function lineReporter({ write, allTags }: LineOptions): PullReporter {
+  /** By pull, until its first line is written. */
+  const headings = new Map<number, Start>();
   return {
     onEvent(event) {
-      if (!begun && event.type !== 'start') for (const line of heading(name)) write(`${line}\n`);
-      begun ||= event.type !== 'start';
+      if (event.type === 'total' || event.type === 'failed') return;
+      if (event.type === 'start') headings.set(event.pull, event);
+      else {
+        const start = headings.get(event.pull);
+        if (start !== undefined) for (const line of heading(start, allTags)) write(`${line}\n`);
+        headings.delete(event.pull);
+      }
       const line = eventLine(event);
       if (line !== undefined) write(`${line}\n`);
+      if (event.type === 'done' && !allTags) write(`${statusLine(event.upToDate, event.reference)}\n`);
     },
     end() {},
   };

@@ -1,9 +1,9 @@
-/** A pull on a terminal: a line for each layer that is in work, redrawn in place, with the whole above it. */
+/** Pulls on a terminal: a line for each layer that is in work, redrawn in place, with the whole above it. */
 import ora from 'ora';
 import { humanSize } from '../images/human.js';
-import type { LayerStatus, PullEvent } from '../pull/pull-event.js';
-import type { PullReporter } from './pull-command.js';
+import type { LayerStatus, PullEvent, Total } from '../pull/pull-event.js';
 import { shortDigest } from './pull-lines.js';
+import type { PullReporter } from './pull-reporter.js';
 
 interface Row {
   digest: string;
@@ -23,7 +23,7 @@ export function bar(current: number, total: number, columns = BAR_COLUMNS): stri
 
 const words: Record<LayerStatus, string> = {
   exists: 'already exists',
-  elsewhere: 'another process is fetching it',
+  elsewhere: 'another pull is fetching it',
   queued: 'waiting',
   downloading: 'downloading',
   verified: 'verified',
@@ -36,15 +36,28 @@ function rowText(row: Row): string {
   return `${id}  ${bar(row.current, row.total)} ${humanSize(row.current)}/${humanSize(row.total)}`;
 }
 
+/** `1:05 left`, `2:00:09 left` */
+export function timeLeft(milliseconds: number): string {
+  const seconds = Math.ceil(milliseconds / 1000);
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+  const two = (part: number) => String(part).padStart(2, '0');
+  return `${hours > 0 ? `${hours}:${two(minutes)}` : minutes}:${two(seconds % 60)} left`;
+}
+
 /** The display for a terminal of `columns`: the sum first, then the layers in work, then how many others there are. */
-export function renderRows(rows: Row[], seconds: number, columns: number): string {
-  const needed = rows.filter(({ status }) => status !== 'exists');
+export function renderRows(
+  rows: readonly Row[],
+  speed: Pick<Total, 'rate' | 'etaMs'> | undefined,
+  columns: number,
+): string {
+  const needed = rows.filter(({ status }) => status !== 'exists' && status !== 'elsewhere');
   const total = needed.reduce((sum, row) => sum + row.total, 0);
   const current = needed.reduce((sum, row) => sum + (isFetched(row) ? row.total : row.current), 0);
-  const rate = seconds > 0.5 ? `  ${humanSize(current / seconds)}/s` : '';
+  const rate = speed === undefined || speed.rate === 0 ? '' : `  ${humanSize(speed.rate)}/s`;
+  const left = speed === undefined || speed.etaMs === null || current === total ? '' : `  ${timeLeft(speed.etaMs)}`;
   const done = rows.filter(({ status }) => status === 'complete' || status === 'exists').length;
   const active = rows.filter(({ status }) => status !== 'complete' && status !== 'exists');
-  const lines = [`${done}/${rows.length} layers  ${humanSize(current)} of ${humanSize(total)}${rate}`];
+  const lines = [`${done}/${rows.length} layers  ${humanSize(current)} of ${humanSize(total)}${rate}${left}`];
   for (const row of active.slice(0, MAX_ROWS)) lines.push(`  ${rowText(row)}`);
   if (active.length > MAX_ROWS) lines.push(`  and ${active.length - MAX_ROWS} more`);
   return lines.map((line) => line.slice(0, Math.max(columns - 3, 20))).join('\n');
@@ -55,11 +68,11 @@ function isFetched({ status }: Row): boolean {
 }
 
 export function terminalReporter(lines: PullReporter): PullReporter {
-  const rows: Row[] = [];
-  const started = performance.now();
+  const pulls = new Map<number, Row[]>();
+  let speed: Total | undefined;
   const spinner = ora({ stream: process.stderr, discardStdin: false });
   const draw = () => {
-    spinner.text = renderRows(rows, (performance.now() - started) / 1000, process.stderr.columns ?? 80);
+    spinner.text = renderRows([...pulls.values()].flat(), speed, process.stderr.columns ?? 80);
   };
   const onEvent = (event: PullEvent) => {
     if (event.type === 'receiving') {
@@ -67,20 +80,30 @@ export function terminalReporter(lines: PullReporter): PullReporter {
       spinner.text = `receiving the archive  ${humanSize(event.bytes)}`;
       spinner.start();
     } else if (event.type === 'manifest') {
-      rows.length = 0;
-      for (const { digest, size } of event.layers) rows.push({ digest, status: 'queued', current: 0, total: size });
+      const rows = event.layers.map(({ digest, size }): Row => ({ digest, status: 'queued', current: 0, total: size }));
+      pulls.set(event.pull, rows);
+      spinner.stop();
       lines.onEvent(event);
       draw();
       spinner.start();
     } else if (event.type === 'layer' || event.type === 'progress') {
-      const row = rows[event.index];
+      const row = pulls.get(event.pull)?.[event.index];
       if (row === undefined) return;
       if (event.type === 'layer') row.status = event.status;
       else row.current = event.current;
       draw();
-    } else {
-      if (event.type !== 'retry') spinner.stop();
+    } else if (event.type === 'total') {
+      speed = event;
+      draw();
+    } else if (event.type === 'retry' || event.type === 'account') lines.onEvent(event);
+    else {
+      // Lines are written above the display, which goes on as long as another pull does.
+      const goesOn = spinner.isSpinning;
+      spinner.stop();
+      if (event.type === 'done' || event.type === 'failed') pulls.delete(event.pull);
       lines.onEvent(event);
+      draw();
+      if (goesOn && pulls.size > 0) spinner.start();
     }
   };
   return { onEvent, end: () => void spinner.stop() };

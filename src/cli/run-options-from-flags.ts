@@ -37,6 +37,7 @@ export function optionsFromFlags(flags: ParsedFlags, caller: NodeJS.ProcessEnv):
     ipc: ipcFlag(flags.last('ipc')),
     uts: namespaceFlag(flags.last('uts'), 'UTS'),
     cgroupns: cgroupnsFlag(flags.last('cgroupns')),
+    userns: flags.last('userns') || undefined,
     memory: sizeFlag(flags.last('memory'), '-m, --memory'),
     memorySwap: sizeFlag(flags.last('memory-swap'), '--memory-swap', true),
     memoryReservation: sizeFlag(flags.last('memory-reservation'), '--memory-reservation'),
@@ -106,7 +107,7 @@ function cgroupnsFlag(text: string | undefined): RunOptions['cgroupns'] {
   throw usage('--cgroupns: invalid CGROUP mode');
 }
 
-function cpusFlag(text: string | undefined): number | undefined {
+export function cpusFlag(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (!/^\d*\.?\d+$/.test(text))
     throw invalidArgument(text, '--cpus', `failed to parse ${printable(text)} as a rational number`);

@@ -5,6 +5,7 @@ import { printable } from '../../store/printable.js';
 import type { ContainerRecord } from '../containers/container-record.js';
 import { startContainer } from '../life/lifecycle.js';
 import { type CreateRequest, createContainer } from '../run/create-container.js';
+import { type IdleSupervisor, spawnSupervisor } from '../supervisor/spawn-supervisor.js';
 import { joinStreams, toOurOutputs } from './attach-streams.js';
 import { defaultDetachKeys, parseDetachKeys } from './detach-keys.js';
 import { labelFlags, lifeOptions, restartFlag } from './life-flags.js';
@@ -34,20 +35,26 @@ export async function createFromFlags(
   }
 }
 
+export function startSupervisor(): IdleSupervisor & Disposable {
+  const supervisor = spawnSupervisor();
+  return { ...supervisor, [Symbol.dispose]: () => void supervisor.socket.destroy() };
+}
+
 export async function runSupervised(
   flags: ParsedFlags,
   request: Omit<CreateRequest, 'restart'>,
+  supervisor: IdleSupervisor,
   say: Say,
 ): Promise<number> {
   const isDetached = flags.has('detach');
   const detachKeys = parseDetachKeys(flags.last('detach-keys') ?? defaultDetachKeys);
   const record = await createFromFlags(flags, request, say);
   if (isDetached) {
-    await startContainer(request.root, record.id);
+    await startContainer(request.root, record.id, { supervisor });
     writeSync(1, `${record.id}\n`);
     return 0;
   }
-  const attachment = await startContainer(request.root, record.id, toOurOutputs);
+  const attachment = await startContainer(request.root, record.id, { supervisor, attach: toOurOutputs });
   if (attachment === undefined) throw new Error('attached to nothing');
   const { interactive: input = false } = request.options;
   const end = await joinStreams(attachment, { input, detachKeys, signals: flags.last('sig-proxy') !== 'false' });

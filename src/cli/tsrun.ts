@@ -1,6 +1,7 @@
 /** `tsrun [OPTIONS] IMAGE [COMMAND] [ARG...]` */
 import { writeSync } from 'node:fs';
 import { KnownError } from '../../store/errors.js';
+import { leaveAtOnce } from '../../store/linux/leave.js';
 import { defaultRoot, openForRunning } from '../../store/store.js';
 import { run } from '../run/run.js';
 import { explainError } from './explain-error.js';
@@ -54,17 +55,18 @@ async function runImage(name: string, command: readonly string[], flags: ParsedF
   const given = optionsFromFlags(flags, process.env);
   const options = measured?.optionsUnder(flags, given) ?? given;
   const pull = pullPolicy(flags.last('pull'));
+  if (measured !== undefined && isSupervised(flags))
+    throw usage('conflicting options: a run that is measured or limited cannot be detached or restarted');
+  const supervised = isSupervised(flags) ? await import('./run-supervised.js') : undefined;
+  // It gets ready while the rest is.
+  using supervisor = supervised?.startSupervisor();
   using store = await openForRunning(flags.last('root') ?? defaultRoot());
   const { root } = store;
   const image = await imageToRun({ root, name, pull, platform: flags.last('platform'), quiet: flags.has('quiet') });
   const onWarning = (text: string): void => say(`WARNING: ${text}\n`);
   const request = { root, image, command, options, onWarning };
-  if (isSupervised(flags)) {
-    if (measured !== undefined)
-      throw usage('conflicting options: a run that is measured or limited cannot be detached or restarted');
-    const { runSupervised } = await import('./run-supervised.js');
-    return await runSupervised(flags, request, say);
-  }
+  if (supervised !== undefined && supervisor !== undefined)
+    return await supervised.runSupervised(flags, request, supervisor, say);
   if (measured !== undefined) return await measured.runMeasured(flags, request, say);
   const { exitCode } = await run(request);
   return exitCode;
@@ -72,7 +74,8 @@ async function runImage(name: string, command: readonly string[], flags: ParsedF
 
 /** Others run under this program itself, which is quicker. */
 const isSupervised = (flags: ParsedFlags): boolean =>
-  flags.has('detach') || ['restart', 'detach-keys', 'cidfile', 'log-driver'].some((name) => flags.last(name));
+  flags.has('detach') ||
+  ['restart', 'detach-keys', 'cidfile', 'log-driver', 'health-cmd'].some((name) => flags.last(name));
 
 const isMeasured = (flags: ParsedFlags): boolean =>
   flags.has('sandbox') || flags.has('json') || ['timeout', 'output-limit'].some((name) => flags.last(name));
@@ -93,6 +96,7 @@ function statusOf(error: unknown): number {
   return error instanceof KnownError ? (error.exitCode ?? FAILED) : FAILED;
 }
 
+process.once('exit', leaveAtOnce);
 main(process.argv.slice(2)).then(
   (code) => {
     process.exitCode = code;

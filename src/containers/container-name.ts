@@ -29,6 +29,18 @@ export function claimName(root: string, name: string, id: string): void {
   }
 }
 
+/** The id of the container that has the name, or is about to get it. */
+export function ownerOfName(root: string, name: string): string | undefined {
+  if (!pattern.test(name)) return undefined;
+  try {
+    const id = readlinkSync(join(namesDir(root), name));
+    return /^[0-9a-f]{64}$/.test(id) ? id : undefined;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'EINVAL', 'ENAMETOOLONG')) return undefined;
+    throw error;
+  }
+}
+
 /** A free name of two words, then with a number; it belongs to the container afterwards. */
 export function claimRandomName(root: string, id: string): string {
   const pick = (words: readonly string[]): string => words[Math.floor(Math.random() * words.length)] ?? '';

@@ -13,6 +13,15 @@ export interface RestartPolicy {
   maximum: number;
 }
 
+/** What its health checks found. */
+export interface ContainerHealth {
+  status: 'starting' | 'healthy' | 'unhealthy';
+  /** Failures in a row that count. */
+  failingStreak: number;
+  /** The last ones, oldest first. Times are RFC 3339; -1 for a check that could not be made or took too long. */
+  log: { start: string; end: string; exitCode: number; output: string }[];
+}
+
 /** What is remembered of a container. Written before anything of it exists, so that what is left can always be removed. */
 export interface ContainerRecord {
   /** 64 hex digits. */
@@ -45,6 +54,8 @@ export interface ContainerRecord {
   stopped?: boolean;
   /** The first process as the host sees it, while it runs. */
   pid?: number;
+  /** Of the last run; absent for a container without a check. */
+  health?: ContainerHealth;
   /** RFC 3339, of the last start. */
   started?: string;
   /** Once exited, of the last run. */

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { isErrno, KnownError } from '../../store/errors.js';
 import { printable } from '../../store/printable.js';
 import { containersDir } from './container-files.js';
+import { ownerOfName } from './container-name.js';
 import { type ContainerRecord, readRecord } from './container-record.js';
 
 /** All containers of a data root, newest first. */
@@ -13,8 +14,11 @@ export function listContainers(root: string): ContainerRecord[] {
 
 /** By name, id, or the beginning of an id that only one container has. */
 export function findContainer(root: string, text: string): ContainerRecord {
-  const all = listContainers(root);
   const name = text.startsWith('/') ? text.slice(1) : text;
+  const owner = ownerOfName(root, name);
+  const named = owner === undefined ? undefined : readRecord(root, owner);
+  if (named?.name === name) return named;
+  const all = listContainers(root);
   const exact = all.find((record) => record.name === name || record.id === text);
   if (exact !== undefined) return exact;
   const found = /^[0-9a-f]+$/.test(text) ? all.filter(({ id }) => id.startsWith(text)) : [];

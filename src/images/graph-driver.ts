@@ -9,7 +9,7 @@ import { type GoStruct, type GoValue, stringMap } from '../template/values.js';
 /** `Data` is null for an image without layers. */
 export function graphDriver(root: string, top: ChainId | undefined): GoStruct {
   const cacheId = top === undefined ? undefined : readChain(root, top)?.at(-1)?.cacheId;
-  const data: GoValue = stringMap(cacheId === undefined ? null : directories(root, cacheId));
+  const data: GoValue = stringMap(cacheId === undefined ? null : layerDirectories(root, cacheId));
   return {
     kind: 'struct',
     type: 'storage.DriverData',
@@ -21,7 +21,7 @@ export function graphDriver(root: string, top: ChainId | undefined): GoStruct {
 }
 
 /** Docker's four keys; LowerDir, uppermost first, only where there is something below. */
-function directories(root: string, cacheId: string): Map<string, string> {
+export function layerDirectories(root: string, cacheId: string): Map<string, string> {
   const paths = layerDirs(root, cacheId);
   const data = new Map<string, string>();
   const lower = readLower(root, cacheId);

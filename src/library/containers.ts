@@ -95,7 +95,7 @@ export const containers = {
 
   /** Starts it with its streams connected from the first byte on. */
   async startAttached(name: string, options: RootOption & SignalOption = {}): Promise<AttachedStreams> {
-    return await connected(options, (root, onOutput) => startContainer(root, name, onOutput));
+    return await connected(options, (root, onOutput) => startContainer(root, name, { attach: onOutput }));
   },
 
   /** Connects with one that runs: what it writes from now on. */

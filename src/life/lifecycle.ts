@@ -1,5 +1,4 @@
 /** What can be done with a container that exists: each function finds it by name or id, and settles when it is done. */
-import { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { KnownError } from '../../store/errors.js';
 import { type HeldLock, removeLockFile, tryAcquire } from '../../store/fs/lock.js';
@@ -14,7 +13,10 @@ import { releaseImageLayers } from '../containers/release-image.js';
 import { removeContainer } from '../containers/remove-container.js';
 import { sweepDeadContainers } from '../containers/sweep.js';
 import { trueRecord } from '../containers/true-state.js';
-import { spawnSupervisor } from '../supervisor/spawn-supervisor.js';
+import { type IdleSupervisor, spawnSupervisor } from '../supervisor/spawn-supervisor.js';
+
+/** For a supervisor to end once its container has. */
+const PATIENCE_MS = 5000;
 
 export type OnOutput = (stream: 'stdout' | 'stderr', chunk: Buffer) => Promise<void> | void;
 
@@ -29,18 +31,29 @@ export function find(root: string, name: string): ContainerRecord {
   return trueRecord(root, findContainer(root, name));
 }
 
+export interface StartOptions {
+  /** Takes the output from the first byte on. */
+  attach?: OnOutput;
+  /** One that was started ahead. */
+  supervisor?: IdleSupervisor;
+}
+
 /**
  * Starts a container that does not run; one that runs is left as it is.
  *
- * @param attach takes its output from the first byte on
  * @returns the connection, when `attach` is given
  * @throws KnownError with Docker's `exitCode` when it cannot be started
  */
-export async function startContainer(root: string, name: string, attach?: OnOutput): Promise<Attachment | undefined> {
+export async function startContainer(
+  root: string,
+  name: string,
+  { attach, supervisor }: StartOptions = {},
+): Promise<Attachment | undefined> {
   const { id } = find(root, name);
   const running = await connect(root, id, attach);
   if (running !== undefined) return await attachOr(running, attach);
-  const socket = new Socket({ fd: spawnSupervisor(root, id), readable: true, writable: true });
+  const { socket, attend } = supervisor ?? spawnSupervisor();
+  attend(root, id);
   const client = controlClient(socket, attach);
   try {
     const attachment = attach === undefined ? undefined : await attachTo(client);
@@ -81,7 +94,7 @@ async function connect(root: string, id: string, onOutput?: OnOutput): Promise<C
 }
 
 /** Asks the supervisor; `whenNot` says what it means that there is none. */
-async function ask<T>(
+export async function ask<T>(
   root: string,
   record: ContainerRecord,
   question: (client: ControlClient) => Promise<T>,
@@ -196,10 +209,11 @@ export async function renameContainer(root: string, name: string, to: string): P
  */
 export async function destroyContainer(root: string, name: string, force: boolean, volumes = false): Promise<void> {
   const record = find(root, name);
+  const { live } = containerFiles(root, record.id);
   if (force) await endByForce(root, record);
   // Its supervisor may still be on its way out, or removing it.
   const ends = force || record.state === 'exited';
-  using lock = ends ? await holdSoon(root, record.id) : tryAcquire(containerFiles(root, record.id).live, 'exclusive');
+  using lock = ends ? await acquireWithin(live, PATIENCE_MS) : tryAcquire(live, 'exclusive');
   if (lock === undefined)
     throw new KnownError(
       'E_CONFLICT',
@@ -213,18 +227,14 @@ export async function destroyContainer(root: string, name: string, force: boolea
   await releaseImageLayers(root, latest);
 }
 
-/** Waits for whoever stands by a container that has ended. */
-async function holdSoon(root: string, id: string): Promise<HeldLock | undefined> {
-  const { live } = containerFiles(root, id);
-  for (let waitedMs = 0; ; waitedMs += LOOK_MS) {
-    const lock = tryAcquire(live, 'exclusive');
-    if (lock !== undefined || waitedMs > PATIENCE_MS) return lock;
-    await delay(LOOK_MS);
+/** Its supervisor has some farewells to say. */
+async function acquireWithin(path: string, patienceMs: number): Promise<HeldLock | undefined> {
+  for (const end = Date.now() + patienceMs; Date.now() < end; await delay(5)) {
+    const lock = tryAcquire(path, 'exclusive');
+    if (lock !== undefined) return lock;
   }
+  return undefined;
 }
-
-const LOOK_MS = 10;
-const PATIENCE_MS = 10_000;
 
 async function endByForce(root: string, record: ContainerRecord): Promise<void> {
   const kill = 9;
@@ -245,7 +255,7 @@ async function endByForce(root: string, record: ContainerRecord): Promise<void> 
 }
 
 /** Changes the record of a container that nobody stands by. */
-function changeAtRest(root: string, id: string, change: Partial<ContainerRecord>): void {
+export function changeAtRest(root: string, id: string, change: Partial<ContainerRecord>): void {
   using lock = tryAcquire(containerFiles(root, id).live, 'exclusive');
   if (lock === undefined) throw new KnownError('E_CONFLICT', `the container ${id} is being started: try again`);
   const record = readRecord(root, id);

@@ -1,31 +1,32 @@
 /** A pull that has something to do. Kept apart and loaded late: a pull that finds everything up to date needs none of this. */
-import { availableParallelism } from 'node:os';
 import type { HeldLock } from '../../store/fs/lock.js';
 import type { Digest, ImageId } from '../../store/oci/digest.js';
 import type { Platform } from '../../store/oci/platform.js';
-import { openForWriting, type Store } from '../../store/store.js';
 import { canonicalName, familiarName, familiarString, type Reference } from '../reference.js';
 import type { RegistryClient } from '../registry/client.js';
+import { bindingConstraint, type LayerAccount, totalOf } from './account.js';
 import { checkPlatform } from './check-platform.js';
 import { commitImages, type ImageToCommit } from './commit-image.js';
+import type { Engine } from './engine.js';
 import { fetchLayers } from './fetch-layers.js';
 import type { LayerOrigin } from './layer-origin.js';
 import { planLayers } from './layer-plan.js';
-import { createLayerWorkers } from './layer-workers.js';
-import type { OnPullEvent } from './pull-event.js';
+import type { Emit } from './pull-event.js';
 import { resolveImage } from './resolve-image.js';
 
 export interface BringOptions extends TransferOptions {
-  root: string;
   reference: Reference;
   wanted: Platform | undefined;
+  /** The image is one of several platforms and gets no tag: it is named by the digest of its own manifest. */
+  isAside: boolean;
 }
 
 export interface TransferOptions {
-  emit: OnPullEvent;
+  emit: Emit;
   signal: AbortSignal;
-  /** Layers in work at the same time. */
-  places: number | undefined;
+  engine: Engine;
+  /** When the pull began, by performance.now(). */
+  began: number;
 }
 
 export interface Brought {
@@ -35,17 +36,16 @@ export interface Brought {
   upToDate: boolean;
 }
 
-/** More threads than processors gain nothing, and each costs about 50 MB. */
-const MAX_PLACES = 3;
-
 export async function bringImage(client: RegistryClient, options: BringOptions): Promise<Brought> {
-  const { root, reference, wanted, signal } = options;
+  const { reference, wanted, isAside } = options;
+  const workers = await options.engine.workers();
+  workers.prepare(workers.places);
   const resolved = await resolveImage(client, reference, wanted);
-  const { image: id, digest } = resolved;
+  const { image: id } = resolved;
+  const digest = isAside ? resolved.manifestDigest : resolved.digest;
   checkPlatform(resolved.config, { ...options, name: familiarString(reference) });
   const name = familiarName(reference);
-  const tag = reference.digest === undefined ? reference.tag : undefined;
-  using store = await openForWriting(root, signal);
+  const tag = reference.digest === undefined && !isAside ? reference.tag : undefined;
   const image: ImageToBring = {
     reference: familiarString(reference),
     resolved,
@@ -53,7 +53,7 @@ export async function bringImage(client: RegistryClient, options: BringOptions):
     origin: client,
     repository: canonicalName(reference),
   };
-  const [isNew] = await bringImages(store, [image], options);
+  const [isNew] = await bringImages([image], options);
   return { id, digest, upToDate: !isNew };
 }
 
@@ -67,22 +67,28 @@ export interface ImageToBring extends ImageToCommit {
 
 /** Layers of one image after the other, then all images at once. @returns for each whether it or one of its names is new */
 export async function bringImages(
-  store: Store,
   images: readonly ImageToBring[],
-  { emit, signal, places = Math.min(availableParallelism(), MAX_PLACES) }: TransferOptions,
+  { emit, signal, engine, began }: TransferOptions,
 ): Promise<boolean[]> {
-  const workers = createLayerWorkers(places);
+  const resolveMs = performance.now() - began;
+  const [store, workers] = [await engine.store(), await engine.workers()];
   const leases: HeldLock[] = [];
+  const accounts: LayerAccount[] = [];
+  const onAccount = (account: LayerAccount) => accounts.push(account);
   try {
     for (const { reference, resolved, origin: client, repository } of images) {
       const layers = resolved.manifest.layers.map(({ digest, size }) => ({ digest, size }));
       emit({ type: 'manifest', reference, digest: resolved.digest, image: resolved.image, layers });
-      const context = { store, client, workers, repository, emit, signal };
+      const context = { store, client, workers, network: engine.network, repository, emit, onAccount, signal };
       leases.push(...(await fetchLayers(planLayers(resolved), context)));
     }
-    return await commitImages(store, images);
+    const isNew = await commitImages(store, images);
+    const total = totalOf(accounts);
+    const layers = accounts.sort((a, b) => a.index - b.index);
+    const constraint = bindingConstraint(total, resolveMs);
+    emit({ type: 'account', resolveMs, wallMs: performance.now() - began, layers, total, constraint });
+    return isNew;
   } finally {
     for (const lease of leases) lease.release();
-    await workers.close();
   }
 }

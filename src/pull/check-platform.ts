@@ -2,13 +2,13 @@ import { KnownError } from '../../store/errors.js';
 import type { ImageConfig } from '../../store/oci/image-config.js';
 import { fits, formatPlatform, hostPlatform, type Platform } from '../../store/oci/platform.js';
 import { printable } from '../../store/printable.js';
-import type { OnPullEvent } from './pull-event.js';
+import type { Emit } from './pull-event.js';
 
 export interface PlatformWish {
   /** As the user knows the image. */
   name: string;
   wanted: Platform | undefined;
-  emit: OnPullEvent;
+  emit: Emit;
 }
 
 /**

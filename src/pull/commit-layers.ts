@@ -10,18 +10,24 @@ import { prepareLayer, type StagedLayer } from '../../store/layers/staging.js';
 import { syncFileSystem } from '../../store/linux/inode.js';
 import { lowerOf } from '../../store/overlay2/layer-dir.js';
 import type { Store } from '../../store/store.js';
+import type { Spent } from './account.js';
 import type { LayerPlan } from './layer-plan.js';
 
 interface Ready {
   plan: LayerPlan;
   staged: StagedLayer;
   size: number;
-  settle: (error?: unknown) => void;
+  settle: (outcome: Outcome) => void;
 }
+
+/** Of the step that a layer was committed in. */
+export type CommitTimes = Pick<Spent, 'syncMs' | 'commitMs'>;
+
+type Outcome = { times: CommitTimes } | { times?: never; reason: unknown };
 
 export interface LayerCommitter {
   /** Resolves when the layer is durable and registered. Layers above wait for those below. */
-  commit(plan: LayerPlan, staged: StagedLayer, size: number): Promise<void>;
+  commit(plan: LayerPlan, staged: StagedLayer, size: number): Promise<CommitTimes>;
   /** Say that layers below may have appeared by other hands. */
   advance(): void;
   close(): void;
@@ -41,7 +47,7 @@ export function createLayerCommitter(
   const ready = new Map<number, Ready>();
   let running = false;
   const giveUp = () => {
-    for (const { settle } of ready.values()) settle(signal.reason);
+    for (const { settle } of ready.values()) settle({ reason: signal.reason });
     ready.clear();
   };
   signal.addEventListener('abort', giveUp);
@@ -55,19 +61,23 @@ export function createLayerCommitter(
     }
     return batch;
   };
-  const commitBatch = async (batch: Ready[]) => {
+  const commitBatch = async (batch: Ready[]): Promise<CommitTimes> => {
+    const began = performance.now();
     for (const item of batch) {
       prepareLayer(item.staged, { ...item.plan, lower: lowerFor(item, batch), size: item.size });
       const { diffId, blob } = item.plan;
       if (repository !== undefined) stageSource(store.root, item.staged.dir, { diffId, blob: blob.digest, repository });
     }
+    const prepared = performance.now();
     await syncFileSystem(fd);
+    const synced = performance.now();
     await store.exclusive(() =>
       registerLayers(
         store.root,
         batch.map(({ plan, staged }): PreparedLayer => ({ ...plan, staged })),
       ),
     );
+    return { syncMs: synced - prepared, commitMs: prepared - began + performance.now() - synced };
   };
   const lowers = new Map<string, string[]>();
   const lowerFor = ({ plan, staged }: Ready, batch: Ready[]): string[] => {
@@ -87,11 +97,11 @@ export function createLayerCommitter(
     running = true;
     for (let batch = nextBatch(); batch.length > 0; batch = nextBatch()) {
       for (const { plan } of batch) ready.delete(plan.index);
-      const error = await commitBatch(batch).then(
-        () => undefined,
-        (reason: unknown) => ({ reason }),
+      const outcome = await commitBatch(batch).then(
+        (times): Outcome => ({ times }),
+        (reason: unknown): Outcome => ({ reason }),
       );
-      for (const { settle } of batch) settle(error?.reason);
+      for (const { settle } of batch) settle(outcome);
     }
     running = false;
   };
@@ -103,7 +113,7 @@ export function createLayerCommitter(
           plan,
           staged,
           size,
-          settle: (error) => (error === undefined ? resolve() : reject(error)),
+          settle: (outcome) => (outcome.times === undefined ? reject(outcome.reason) : resolve(outcome.times)),
         });
         void run();
       }),

@@ -7,20 +7,29 @@ import { removePartialBlob } from '../../store/layers/partial-blob.js';
 import { type StagedLayer, stageLayer } from '../../store/layers/staging.js';
 import type { Store } from '../../store/store.js';
 import type { ExtractedLayer } from '../../store/tar/extract-layer.js';
+import type { LayerAccount } from './account.js';
 import { tryClaim, waitForClaim } from './claim-layer.js';
 import { createLayerCommitter, type LayerCommitter } from './commit-layers.js';
-import type { LayerOrigin } from './layer-origin.js';
+import { accountOf, spentBy } from './layer-account.js';
+import { LayerCounters } from './layer-counters.js';
+import type { NetworkUse } from './layer-job.js';
+import type { LayerBody, LayerOrigin } from './layer-origin.js';
 import type { LayerPlan } from './layer-plan.js';
 import type { LayerWorkers } from './layer-workers.js';
-import type { LayerStatus, OnPullEvent } from './pull-event.js';
+import { refuseWithoutSpace } from './needed-space.js';
+import type { Emit, LayerStatus } from './pull-event.js';
+import { startOrder } from './start-order.js';
 
 export interface FetchContext {
   store: Store;
   client: LayerOrigin;
   workers: LayerWorkers;
+  network: NetworkUse;
   /** Full name of the repository, for the record of where layers come from; undefined where that is no registry. */
   repository: string | undefined;
-  emit: OnPullEvent;
+  emit: Emit;
+  /** Is given an account of each layer that was fetched or waited for. */
+  onAccount: (account: LayerAccount) => void;
   signal: AbortSignal;
 }
 
@@ -94,29 +103,40 @@ function tell({ emit }: Run, { index, blob }: LayerPlan, status: LayerStatus): v
 function startLayers(plans: LayerPlan[], run: Run): Promise<void>[] {
   const ours = new Map<string, { plan: LayerPlan; lease: HeldLock }[]>();
   const works: Promise<void>[] = [];
-  for (const plan of plans) {
+  const claims = plans.map((plan) => {
     const claim = tryClaim(run.store.root, plan.chainId);
+    if (claim !== undefined) run.leases.push(claim.lease);
+    return { plan, claim };
+  });
+  const missing = claims.filter(({ claim }) => claim?.kind === 'ours');
+  refuseWithoutSpace(
+    run.store.root,
+    missing.map(({ plan }) => plan.blob),
+  );
+  for (const { plan, claim } of claims) {
     if (claim === undefined) {
       tell(run, plan, 'elsewhere');
       works.push(followLayer(plan, run));
       continue;
     }
-    run.leases.push(claim.lease);
     tell(run, plan, claim.kind === 'exists' ? 'exists' : 'queued');
     if (claim.kind === 'ours') {
       const same = ours.get(plan.blob.digest) ?? [];
       ours.set(plan.blob.digest, [...same, { plan, lease: claim.lease }]);
     }
   }
-  for (const group of ours.values()) works.push(fetchBlob(group, run));
+  const sizeOf = (group: { plan: LayerPlan }[]) => group[0]?.plan.blob.size ?? 0;
+  for (const group of startOrder([...ours.values()], run.workers.places, sizeOf)) works.push(fetchBlob(group, run));
   return works;
 }
 
 /** Another process is fetching this layer: wait, and take over if it dies. */
 async function followLayer(plan: LayerPlan, run: Run): Promise<void> {
+  const began = performance.now();
   const claim = await waitForClaim(run.store.root, plan.chainId, run.signal);
   run.leases.push(claim.lease);
   if (claim.kind === 'ours') return fetchBlob([{ plan, lease: claim.lease }], run);
+  run.onAccount(accountOf(plan, { elsewhereMs: performance.now() - began }));
   tell(run, plan, 'complete');
   run.committer.advance();
 }
@@ -127,7 +147,7 @@ async function fetchBlob(group: { plan: LayerPlan; lease: HeldLock }[], run: Run
   run.ours.push(first.plan);
   const staged = await run.store.exclusive(() => group.map(() => stageLayer(run.store.root)));
   for (const one of staged) run.staged.add(one);
-  const extracted = await unpack(
+  const { layers: extracted, ...spent } = await unpack(
     group.map(({ plan }) => plan),
     staged,
     run,
@@ -138,7 +158,10 @@ async function fetchBlob(group: { plan: LayerPlan; lease: HeldLock }[], run: Run
       if (place === undefined || layer === undefined)
         throw new Error('a layer job returned fewer layers than it was given');
       tell(run, plan, 'verified');
-      await run.committer.commit(plan, place, layer.size);
+      const verified = performance.now();
+      const times = await run.committer.commit(plan, place, layer.size);
+      const belowMs = Math.max(0, performance.now() - verified - times.syncMs - times.commitMs);
+      run.onAccount(accountOf(plan, { ...spent, ...times, belowMs, unpacked: layer.plainBytes }));
       run.staged.delete(place);
       removePartialBlob(run.store.root, plan.blob.digest);
       await downgrade(lease, plan, run);
@@ -158,15 +181,21 @@ function downgrade(lease: HeldLock, plan: LayerPlan, { store }: Run): Promise<vo
   });
 }
 
-async function unpack(plans: LayerPlan[], staged: StagedLayer[], run: Run): Promise<ExtractedLayer[]> {
+async function unpack(
+  plans: LayerPlan[],
+  staged: StagedLayer[],
+  run: Run,
+): Promise<Partial<LayerAccount> & { layers: ExtractedLayer[] }> {
   const [plan] = plans;
-  if (plan === undefined) return [];
+  if (plan === undefined) return { layers: [] };
   const { digest, size } = plan.blob;
-  const progress = new SharedArrayBuffer(16);
-  const counters = new Float64Array(progress);
+  const counters = new LayerCounters();
+  const queued = performance.now();
+  let started = queued;
+  let body: LayerBody | undefined;
   let shown = -1;
   const show = () => {
-    const [current = 0, unpacked = 0] = counters;
+    const [current, unpacked] = [counters.get('current'), counters.get('unpacked')];
     if (current === shown) return;
     shown = current;
     for (const { index } of plans) run.emit({ type: 'progress', index, digest, current, total: size, unpacked });
@@ -180,9 +209,10 @@ async function unpack(plans: LayerPlan[], staged: StagedLayer[], run: Run): Prom
       keepIn: size > WORTH_KEEPING_BYTES ? run.store.root : undefined,
       // Free space is no limit here: when it runs out, the kernel's own error says so.
       maxPlainBytes: Math.max(SMALL_LAYER_BYTES, size * MAX_EXPANSION),
-      progress,
+      network: run.network,
+      progress: counters.memory,
     };
-    return await run.workers.run(
+    const layers = await run.workers.run(
       job,
       {
         authorize: (challenge) => run.client.authorize(challenge),
@@ -190,11 +220,15 @@ async function unpack(plans: LayerPlan[], staged: StagedLayer[], run: Run): Prom
         onRetry: (event) => run.emit({ type: 'retry', index: plan.index, digest, ...event }),
         signal: run.signal,
       },
-      () => {
-        for (const one of plans) tell(run, one, 'downloading');
-        return run.client.blobTarget(digest);
+      async () => {
+        started = performance.now();
+        body = await run.client.blobTarget(digest);
+        const endpoint = 'range' in body ? null : (body.endpoints[0]?.shown ?? null);
+        for (const { index } of plans) run.emit({ type: 'layer', index, digest, status: 'downloading', endpoint });
+        return body;
       },
     );
+    return { layers, queueMs: started - queued, ...spentBy(counters, body) };
   } finally {
     clearInterval(timer);
     show();

@@ -8,9 +8,11 @@ import { type ExtractedLayer, extractLayer, type LayerExtraction } from '../../s
 import { streamBlob } from '../registry/blob-stream.js';
 import { type BlobChallenge, type BlobFailover, type BlobTarget, withoutSuspects } from '../registry/blob-target.js';
 import { isWrongContent } from '../registry/failure-kind.js';
+import type { RateLimit } from '../registry/rate-limit.js';
 import type { TransportSettings } from '../registry/settings.js';
 import { openTransport, type Transport } from '../registry/transport.js';
 import { streamFile } from './file-body.js';
+import { LayerClock, LayerCounters } from './layer-counters.js';
 import type { LayerBody } from './layer-origin.js';
 
 /** Plain data: it travels to a worker thread. */
@@ -24,8 +26,17 @@ export interface LayerJob {
   /** The data root in which the beginning of the blob is kept for a later run; undefined when it is too small for that. */
   keepIn: string | undefined;
   maxPlainBytes: number;
-  /** Two 64-bit floats that the job keeps current: bytes of the blob, bytes unpacked. */
+  network: NetworkUse;
+  /** Of {@link LayerCounters}, which the job keeps current. */
   progress: SharedArrayBuffer;
+}
+
+/** How blobs are asked for. Plain data. */
+export interface NetworkUse {
+  /** Of all connections together. */
+  rate: RateLimit | undefined;
+  /** For one blob at the same time. */
+  connections: number;
 }
 
 export interface LayerJobPorts {
@@ -71,17 +82,19 @@ async function untilRight(
   ports: LayerJobPorts,
   partial: PartialBlob | undefined,
 ): Promise<ExtractedLayer[]> {
-  let { target } = job;
+  let { target, network } = job;
   let maySayAgain = true;
   for (;;) {
     const seen: Seen = { replayed: 0, resumed: false, sources: new Set() };
     try {
-      return await attempt({ ...job, target }, ports, { partial, seen });
+      return await attempt({ ...job, target, network }, ports, { partial, seen });
     } catch (error) {
       if (!isWrongContent(error)) throw error;
       partial?.discard();
       if ('range' in target) throw error;
-      if (seen.replayed === 0) {
+      // Ranges may have been answered wrongly; that is found out first, without them.
+      if (network.connections > 1) network = { ...network, connections: 1 };
+      else if (seen.replayed === 0) {
         const others = withoutSuspects(target, seen.sources);
         if (others === undefined && !(seen.resumed && maySayAgain)) throw error;
         if (others === undefined) maySayAgain = false;
@@ -119,16 +132,23 @@ async function attempt(
   { partial, seen }: { partial: PartialBlob | undefined; seen: Seen },
 ): Promise<ExtractedLayer[]> {
   const extractions: LayerExtraction[] = [];
-  const progress = new Float64Array(job.progress);
-  progress.fill(0);
+  const counters = new LayerCounters(job.progress);
+  counters.restart();
+  const clock = new LayerClock(counters);
   try {
     const { target, size, maxPlainBytes } = job;
     const digest = 'range' in target ? target.digest : job.digest;
     for (const output of job.outputs) extractions.push(extractLayer({ ...output, digest, maxPlainBytes }));
+    const applied = () => extractions.reduce((sum, { appliedMs }) => sum + appliedMs, 0);
+    let source: number | undefined;
     const unpack = (chunk: Buffer) => {
+      clock.received();
+      const before = applied();
       for (const extraction of extractions) extraction.push(chunk);
-      progress[0] = (progress[0] ?? 0) + chunk.length;
-      progress[1] = extractions[0]?.plainBytes ?? 0;
+      clock.worked(applied() - before);
+      counters.add('current', chunk.length);
+      counters.set('unpacked', extractions[0]?.plainBytes ?? 0);
+      if (source !== undefined) counters.addFrom(source, chunk.length);
     };
     if ('range' in target) await streamFile({ range: target.range, size, onChunk: unpack, signal });
     else {
@@ -141,6 +161,7 @@ async function attempt(
         size,
         offset: seen.replayed,
         transportFor,
+        ...job.network,
         onChunk(chunk) {
           partial?.append(chunk);
           unpack(chunk);
@@ -151,11 +172,18 @@ async function attempt(
           onRetry({ offset, delayMs, reason: error.message });
         },
         onFailover,
-        onSource: (endpoint) => seen.sources.add(endpoint),
+        onSource(endpoint) {
+          source = endpoint;
+          seen.sources.add(endpoint);
+        },
+        onPhase: (phase, ms) => counters.add(phase, ms),
         signal,
       });
     }
-    return extractions.map((extraction) => extraction.finish());
+    const began = performance.now();
+    const layers = extractions.map((extraction) => extraction.finish());
+    counters.add('applyMs', performance.now() - began);
+    return layers;
   } finally {
     for (const extraction of extractions) extraction.close();
   }

@@ -2,6 +2,7 @@
  * A fixed number of places in which layers are fetched and unpacked: worker threads, started when first needed and kept for the pull; or
  * the main thread, for blobs so small that starting a thread would cost more than it gains.
  */
+import { access } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import pLimit from 'p-limit';
@@ -10,10 +11,17 @@ import { closeJobTransport, type LayerJob, type LayerJobPorts, runLayerJob } fro
 import type { LayerBody } from './layer-origin.js';
 import { type FromWorker, packError, type ToWorker, unpackError } from './thread-messages.js';
 
-/** A thread takes about 40 ms to start; so long unpacking this many bytes of a blob takes on the main thread. */
-const MAIN_THREAD_BYTES = 512 * 1024;
+/**
+ * Handing a blob to a thread costs about what unpacking so many bytes does. They may still expand to a thousand times as much, which
+ * is why larger ones are not unpacked where commits are made.
+ */
+const MAIN_THREAD_BYTES = 32 * 1024;
 
 export interface LayerWorkers {
+  /** Layers that are in work at a time. */
+  readonly places: number;
+  /** Starts so many threads, as far as there are places, that will be needed soon: they get ready meanwhile. */
+  prepare(count: number): void;
   /** Waits for a free place, then runs the job there. `onStart` is called when it gets one: by then more is known of endpoints. */
   run(
     job: Omit<LayerJob, 'target'>,
@@ -23,16 +31,37 @@ export interface LayerWorkers {
   close(): Promise<void>;
 }
 
-export function createLayerWorkers(places: number): LayerWorkers {
+/** @param root the data root; a thread cannot change anything else */
+export function createLayerWorkers(places: number, root: string): LayerWorkers {
   const limit = pLimit(places);
-  const idle: Worker[] = [];
-  const all: Worker[] = [];
-  const take = () => {
-    const worker = idle.pop() ?? new Worker(join(import.meta.dirname, 'layer-worker.js'), { trackUnmanagedFds: false });
-    if (!all.includes(worker)) all.push(worker);
+  const idle = new Set<Worker>();
+  const all = new Set<Worker>();
+  let failure: Error | undefined;
+  const start = () => {
+    const worker = startWorker(root);
+    // Whoever is given a job hears of it by itself; before that nobody listens.
+    worker.on('error', (error) => {
+      failure ??= error;
+    });
+    worker.once('exit', () => {
+      idle.delete(worker);
+      all.delete(worker);
+    });
+    all.add(worker);
     return worker;
   };
+  const take = () => {
+    if (failure !== undefined) throw failure;
+    // The one that worked last is warm, and has its connections.
+    const ready = [...idle].at(-1);
+    if (ready !== undefined) idle.delete(ready);
+    return ready ?? start();
+  };
   return {
+    places,
+    prepare(count) {
+      while (all.size < Math.min(count, places)) idle.add(start());
+    },
     run: (described, ports, onStart) =>
       limit(async () => {
         ports.signal.throwIfAborted();
@@ -40,14 +69,31 @@ export function createLayerWorkers(places: number): LayerWorkers {
         if (job.size <= MAIN_THREAD_BYTES) return await runLayerJob(job, ports);
         const worker = take();
         const layers = await runIn(worker, job, ports);
-        idle.push(worker);
+        idle.add(worker);
         return layers;
       }),
     async close() {
       closeJobTransport();
-      await Promise.all(all.map((worker) => worker.terminate()));
+      await Promise.all([...all].map((worker) => (idle.has(worker) ? endOf(worker) : worker.terminate())));
     },
   };
+}
+
+const END_GRACE_MS = 1000;
+
+/** Lets a thread without work end by itself. */
+async function endOf(worker: Worker): Promise<void> {
+  const ended = new Promise((resolve) => worker.once('exit', resolve));
+  worker.postMessage({ type: 'end' } satisfies ToWorker);
+  const grace = setTimeout(() => void worker.terminate(), END_GRACE_MS);
+  await ended;
+  clearTimeout(grace);
+}
+
+function startWorker(root: string): Worker {
+  // The first work for the pool starts its threads: not from the confined thread, which would confine them.
+  access('/', () => undefined);
+  return new Worker(join(import.meta.dirname, 'layer-worker.js'), { trackUnmanagedFds: false, workerData: { root } });
 }
 
 /** After an abort the worker has this long to let go of its files by itself. */

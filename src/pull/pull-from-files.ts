@@ -7,7 +7,6 @@ import { readRepositories } from '../../store/images/repositories-file.js';
 import type { Digest, ImageId } from '../../store/oci/digest.js';
 import type { Platform } from '../../store/oci/platform.js';
 import { printable } from '../../store/printable.js';
-import { openForWriting, type Store } from '../../store/store.js';
 import { canonicalString, familiarName, familiarString, type Reference } from '../reference.js';
 import { bringImages, type ImageToBring, type TransferOptions } from './bring-image.js';
 import { checkPlatform } from './check-platform.js';
@@ -33,29 +32,20 @@ export async function pullFromFiles(
   source: ArchiveSource | DaemonSource,
   options: FilesOptions,
 ): Promise<PulledImage[]> {
-  const { root, emit, signal } = options;
+  const { root, emit, signal, engine } = options;
   const known = source.kind === 'docker-daemon' ? await ifDaemonHasSame(source.name, options) : undefined;
   if (known !== undefined) return [report(known, true, options)];
-  let store: Store | undefined;
-  const open = async (): Promise<Store> => {
-    store ??= await openForWriting(root, signal);
-    return store;
-  };
-  try {
-    using files = await openFiles(source, {
-      spoolDirectory: async () => stagingDir((await open()).root),
-      onBytes: (bytes) => emit({ type: 'receiving', bytes }),
-      signal,
-    });
-    const found = await findImages(source, files, options);
-    const here = found.every(({ resolved, names }) => isHere(root, resolved.image, names));
-    const isNew = here ? [] : await bringImages(await open(), found.map(toBring), options);
-    return found.map(({ resolved: { image, digest }, names }, at) =>
-      report({ image, digest, names }, !isNew[at], options),
-    );
-  } finally {
-    store?.close();
-  }
+  using files = await openFiles(source, {
+    spoolDirectory: async () => stagingDir((await engine.store()).root),
+    onBytes: (bytes) => emit({ type: 'receiving', bytes }),
+    signal,
+  });
+  const found = await findImages(source, files, options);
+  const here = found.every(({ resolved, names }) => isHere(root, resolved.image, names));
+  const isNew = here ? [] : await bringImages(found.map(toBring), options);
+  return found.map(({ resolved: { image, digest }, names }, at) =>
+    report({ image, digest, names }, !isNew[at], options),
+  );
 }
 
 async function openFiles(source: ArchiveSource | DaemonSource, options: OpenOptions): Promise<ImageFiles> {

@@ -1,16 +1,18 @@
 import { KnownError } from '../../store/errors.js';
 import { explainIoFailure } from '../../store/io-failure.js';
 import type { Digest, ImageId } from '../../store/oci/digest.js';
-import { type Platform, parsePlatform } from '../../store/oci/platform.js';
+import { formatPlatform, type Platform, parsePlatform } from '../../store/oci/platform.js';
 import { printable } from '../../store/printable.js';
 import { defaultRoot } from '../../store/store.js';
 import { canonicalString, familiarString, type Reference } from '../reference.js';
 import { createRegistryClient, type RegistryClient } from '../registry/client.js';
 import type { BringOptions, Brought } from './bring-image.js';
+import { createEngine, type Engine } from './engine.js';
+import { openEventStream } from './event-stream.js';
 import { findLocalImage } from './local-image.js';
-import type { OnPullEvent } from './pull-event.js';
+import { type Emit, eventsVersion, type OnPullEvent } from './pull-event.js';
 import { referenceFor, type ShortNames } from './reference-for.js';
-import { parseSource } from './sources/source-name.js';
+import { type ArchiveSource, type DaemonSource, parseSource } from './sources/source-name.js';
 
 export interface PullOptions {
   /** The data root; default `TSPULL_ROOT`, else /var/lib/tspull. */
@@ -29,6 +31,12 @@ export interface PullOptions {
   caFiles?: string[];
   /** Layers in work at the same time; default the number of processors, at most 3. */
   maxConcurrentDownloads?: number;
+  /** For one layer at the same time, for registries that throttle each connection; default 1. */
+  blobConnections?: number;
+  /** Bytes of layers a second, over all connections. */
+  limitRate?: number;
+  /** A layer that brings less than 16 KiB in this time has stalled: its connection is given up; default 30 000. */
+  stallTimeoutMs?: number;
   onEvent?: OnPullEvent;
   signal?: AbortSignal;
 }
@@ -64,65 +72,130 @@ export function pullAll(name: string, options: PullOptions = {}): Promise<Pulled
 }
 
 async function pullFrom(name: string, options: PullOptions, mostImages: number): Promise<PulledImage[]> {
-  const source = parseSource(name);
-  const common: CommonOptions = {
-    root: options.root ?? defaultRoot(),
-    wanted: options.platform === undefined ? undefined : parsePlatform(options.platform),
-    emit: options.onEvent ?? (() => {}),
-    signal: options.signal ?? new AbortController().signal,
-    places: options.maxConcurrentDownloads,
-  };
-  if (source.kind === 'registry') {
-    const reference = await referenceFor(source.name, options.shortNames, options.configDir);
-    return watched(familiarString(reference), common, async () => [await pullFromRegistry(reference, options, common)]);
+  const wanted = options.platform === undefined ? undefined : parsePlatform(options.platform);
+  const shared = shareOf(options);
+  const stream = openEventStream(options.onEvent);
+  try {
+    const job = { name, ...(await whatIsNamed(name, options)), wanted, mostImages, isAside: false };
+    return await runPull(job, options, { ...shared, emit: stream.emitFor(0) });
+  } finally {
+    await shared.engine.close();
+    stream.end();
   }
-  return watched(name, common, async () => {
-    const { pullFromFiles } = await import('./pull-from-files.js');
-    return pullFromFiles(source, { ...common, mostImages });
-  });
+}
+
+/** What the pulls of one call have in common. */
+export interface Shared {
+  root: string;
+  signal: AbortSignal;
+  engine: Engine;
+}
+
+export function shareOf(options: PullOptions): Shared {
+  const { root = defaultRoot(), signal = new AbortController().signal } = options;
+  const { maxConcurrentDownloads: places, limitRate, blobConnections: connections, stallTimeoutMs } = options;
+  checkBounds('limitRate', limitRate, [1, Number.MAX_SAFE_INTEGER]);
+  checkBounds('blobConnections', connections, [1, 16]);
+  checkBounds('stallTimeoutMs', stallTimeoutMs, [100, 86_400_000]);
+  return { root, signal, engine: createEngine({ root, signal, places, limitRate, connections }) };
+}
+
+function checkBounds(option: string, value: number | undefined, [least, most]: [number, number]): void {
+  if (value === undefined || (value >= least && value <= most)) return;
+  throw new KnownError('E_USAGE', `${option} is ${value}, and must be a number from ${least} to ${most}`);
+}
+
+/** One image of a registry, or what an archive holds. */
+export interface PullJob {
+  /** As it was given. */
+  name: string;
+  from: { kind: 'registry'; reference: Reference } | ArchiveSource | DaemonSource;
+  /** As people know it. */
+  shown: string;
+  wanted: Platform | undefined;
+  /** See {@link BringOptions}. */
+  isAside: boolean;
+  mostImages: number;
+}
+
+/** @throws KnownError for a name that means nothing */
+export async function whatIsNamed(
+  name: string,
+  { shortNames, configDir }: PullOptions,
+): Promise<Pick<PullJob, 'from' | 'shown'>> {
+  const source = parseSource(name);
+  if (source.kind !== 'registry') return { from: source, shown: name };
+  return inRegistry(await referenceFor(source.name, shortNames, configDir));
+}
+
+export function inRegistry(reference: Reference) {
+  return { from: { kind: 'registry', reference }, shown: familiarString(reference) } as const;
 }
 
 /** Tells the beginning, and a failure in the words of this program. */
-async function watched<T>(shown: string, { root, emit, signal }: CommonOptions, work: () => Promise<T>): Promise<T> {
-  emit({ type: 'start', reference: shown });
+export async function runPull(
+  job: PullJob,
+  options: PullOptions,
+  shared: Shared & { emit: Emit },
+): Promise<PulledImage[]> {
+  const { root, emit, signal } = shared;
+  const { from, name, shown, wanted } = job;
+  const began = performance.now();
+  const platform = wanted === undefined ? null : formatPlatform(wanted);
+  emit({ type: 'start', version: eventsVersion, name, reference: shown, platform });
   try {
-    return await work();
-  } catch (error) {
-    if (signal.aborted)
-      throw new KnownError('E_CANCELLED', `pull of ${printable(shown)} was cancelled`, { cause: error });
-    throw explainIoFailure(error, root);
+    if (from.kind === 'registry')
+      return [await pullFromRegistry(options, { ...job, ...shared, began, reference: from.reference })];
+    const { pullFromFiles } = await import('./pull-from-files.js');
+    return await pullFromFiles(from, { ...job, ...shared, began });
+  } catch (cause) {
+    const error = signal.aborted
+      ? new KnownError('E_CANCELLED', `pull of ${printable(shown)} was cancelled`, { cause })
+      : explainIoFailure(cause, root);
+    tellFailure(emit, shown, error);
+    throw error;
   }
 }
 
-type CommonOptions = Omit<BringOptions, 'reference'>;
+export function tellFailure(emit: Emit, reference: string, error: unknown): void {
+  const { code = null, hint = null } = error instanceof KnownError ? error : {};
+  emit({ type: 'failed', reference, code, message: error instanceof Error ? error.message : String(error), hint });
+}
 
-async function pullFromRegistry(
-  reference: Reference,
-  { insecure = false, caFiles = [], mirrors = [], configDir }: PullOptions,
-  common: CommonOptions,
-): Promise<PulledImage> {
-  const { root, wanted, emit, signal } = common;
-  const { domain, path } = reference;
-  const client = createRegistryClient({
+type RegistryPull = BringOptions & { root: string };
+
+async function pullFromRegistry(options: PullOptions, bringing: RegistryPull): Promise<PulledImage> {
+  const { reference, emit, isAside } = bringing;
+  const client = registryClient(reference, options, bringing);
+  try {
+    const known = isAside ? undefined : await ifUpToDate(client, bringing);
+    const { id, digest, upToDate } = known ?? (await bring(client, bringing));
+    const named = isAside ? { ...reference, tag: undefined, digest } : reference;
+    emit({ type: 'done', reference: familiarString(named), digest, image: id, upToDate });
+    const name = canonicalString(named);
+    return { reference: name, names: [name], id, digest, upToDate };
+  } finally {
+    client.close();
+  }
+}
+
+export function registryClient(
+  { domain, path, digest }: Reference,
+  { insecure = false, caFiles = [], mirrors = [], configDir, stallTimeoutMs }: PullOptions,
+  { signal, emit }: { signal: AbortSignal; emit: Emit },
+): RegistryClient {
+  return createRegistryClient({
     domain,
     path,
-    byDigest: reference.digest !== undefined,
+    byDigest: digest !== undefined,
     ...(configDir !== undefined && { configDir }),
+    ...(stallTimeoutMs !== undefined && { timeouts: { stallMs: stallTimeoutMs } }),
     mirrors,
     insecure,
     caFiles,
     signal,
     onFailover: (failover) => emit({ type: 'failover', ...failover }),
   });
-  try {
-    const known = await ifUpToDate(client, root, reference, wanted);
-    const { id, digest, upToDate } = known ?? (await bring(client, { ...common, reference }));
-    emit({ type: 'done', reference: familiarString(reference), digest, image: id, upToDate });
-    const name = canonicalString(reference);
-    return { reference: name, names: [name], id, digest, upToDate };
-  } finally {
-    client.close();
-  }
 }
 
 async function bring(client: RegistryClient, options: BringOptions): Promise<Brought> {
@@ -131,11 +204,9 @@ async function bring(client: RegistryClient, options: BringOptions): Promise<Bro
 }
 
 /** One request at most, and none for a digest: what a digest names never changes. */
-async function ifUpToDate(
+export async function ifUpToDate(
   client: RegistryClient,
-  root: string,
-  reference: Reference,
-  wanted: Platform | undefined,
+  { root, reference, wanted }: Pick<RegistryPull, 'root' | 'reference' | 'wanted'>,
 ): Promise<Brought | undefined> {
   const local = findLocalImage(root, reference, wanted);
   if (local === undefined) return undefined;

@@ -19,7 +19,11 @@ export interface ResolvedImage {
 }
 
 /** Found by a manifest. */
-export type ManifestImage = ResolvedImage & { digest: Digest };
+export interface ManifestImage extends ResolvedImage {
+  digest: Digest;
+  /** Of the image's own manifest, which the index names. */
+  manifestDigest: Digest;
+}
 
 /** Where documents are: a registry, or a layout on the disk. */
 export type DocumentSource = Pick<RegistryClient, 'getManifest' | 'getConfig'>;
@@ -36,7 +40,8 @@ export async function resolveImage(
   for (let depth = 0; depth <= maxIndexDepth; depth++) {
     documents.push({ digest: answer.digest, bytes: answer.bytes });
     const document = parseManifest(answer.bytes, answer.mediaType);
-    if (document.kind === 'manifest') return withConfig(client, document, { digest: named, documents });
+    if (document.kind === 'manifest')
+      return withConfig(client, document, { digest: named, manifestDigest: answer.digest, documents });
     const child = selectFromIndex(document, wanted);
     answer = await client.getManifest(child.digest);
     if (answer.bytes.length !== child.size)
@@ -51,7 +56,7 @@ export async function resolveImage(
 async function withConfig(
   client: DocumentSource,
   manifest: Manifest,
-  found: Pick<ManifestImage, 'digest' | 'documents'>,
+  found: Pick<ManifestImage, 'digest' | 'manifestDigest' | 'documents'>,
 ): Promise<ManifestImage> {
   const configBytes = await client.getConfig(manifest.config);
   const config = parseImageConfig(configBytes);

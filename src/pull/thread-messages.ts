@@ -7,7 +7,8 @@ import type { LayerJob } from './layer-job.js';
 export type ToWorker =
   | { type: 'job'; job: LayerJob }
   | { type: 'authorization'; request: number; value: string | undefined; error?: PackedError }
-  | { type: 'abort' };
+  | { type: 'abort' }
+  | { type: 'end' };
 
 export type FromWorker =
   | { type: 'authorize'; request: number; challenge: BlobChallenge }

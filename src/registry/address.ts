@@ -17,11 +17,18 @@ const ranges: [AddressKind, 'ipv4' | 'ipv6', string, number][] = [
   ['private', 'ipv4', '100.64.0.0', 10],
   ['private', 'ipv6', 'fc00::', 7],
 ];
-const lists = ranges.map(([kind, family, network, prefix]) => {
-  const list = new BlockList();
-  list.addSubnet(network, prefix, family);
-  return { kind, family, list };
-});
+/** Made when it is asked for the first time: making all of them takes a millisecond of every command. */
+function lists(ofFamily: 'ipv4' | 'ipv6') {
+  known[ofFamily] ??= ranges
+    .filter(([, family]) => family === ofFamily)
+    .map(([kind, family, network, prefix]) => {
+      const list = new BlockList();
+      list.addSubnet(network, prefix, family);
+      return { kind, list };
+    });
+  return known[ofFamily];
+}
+const known: { [family in 'ipv4' | 'ipv6']?: { kind: AddressKind; list: BlockList }[] } = {};
 
 /** @param hostname - of a URL: WHATWG parsing has turned hexadecimal and decimal forms of IPv4 into the usual one. */
 export function addressKind(hostname: string): AddressKind {
@@ -30,7 +37,7 @@ export function addressKind(hostname: string): AddressKind {
   const address = embeddedIPv4(bare) ?? bare;
   const family = isIPv4(address) ? 'ipv4' : isIPv6(address) ? 'ipv6' : undefined;
   if (family === undefined) return 'name';
-  return lists.find((item) => item.family === family && item.list.check(address, family))?.kind ?? 'public';
+  return lists(family).find(({ list }) => list.check(address, family))?.kind ?? 'public';
 }
 
 /** `[::1]` without its brackets. */

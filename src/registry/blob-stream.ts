@@ -4,11 +4,14 @@
  * than got. The caller checks the digest: it sees every byte once, whichever answer it came from.
  */
 import type { KnownError } from '../../store/errors.js';
+import { streamRanges } from './blob-ranges.js';
 import type { BlobChallenge, BlobFailover, BlobTarget } from './blob-target.js';
 import { type Place, type Progress, tryOnce } from './blob-try.js';
 import { allFailed } from './failover.js';
 import { judge } from './failure-kind.js';
 import { isTimeout, networkError } from './network-error.js';
+import type { RateLimit } from './rate-limit.js';
+import type { OnPhase } from './request-phases.js';
 import { cancelled, pause } from './retry.js';
 import type { TransportSettings } from './settings.js';
 import type { Transport } from './transport.js';
@@ -30,6 +33,10 @@ export interface StreamBlobOptions {
   readonly onFailover?: (failover: BlobFailover) => void;
   /** An endpoint, by its id, begins to serve bytes. */
   readonly onSource?: (endpoint: number) => void;
+  readonly onPhase?: OnPhase;
+  readonly rate?: RateLimit | undefined;
+  /** To one endpoint at the same time, as long as it answers for ranges; default 1. */
+  readonly connections?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -47,7 +54,8 @@ const maxChallenges = 2;
 
 /** Resolves when `size` bytes were handed on. @throws KnownError, or what `onChunk` throws */
 export async function streamBlob(options: StreamBlobOptions): Promise<void> {
-  const { size, offset: start = 0, signal, transportFor, onChunk, onSource } = options;
+  const { size, offset: start = 0, signal, transportFor, onChunk, onSource, onPhase, rate } = options;
+  const { connections = 1 } = options;
   if (start === size && size > 0) return;
   const { endpoints, name } = options.target;
   const places = endpoints.map((endpoint): Place => {
@@ -59,17 +67,29 @@ export async function streamBlob(options: StreamBlobOptions): Promise<void> {
       challenges: 0,
       delivered: 0,
       useRange: true,
+      mayRange: connections > 1,
       isLast: endpoint === endpoints.at(-1),
     };
   });
   const turns = createTurns(places.length);
   const progress: Progress = { offset: start };
   const failures = new Map<number, KnownError>();
+  const common = { name, size, transportFor, onChunk, onSource, onPhase, rate, signal };
+  const inRanges = (place: Place) => {
+    const onCut = (error: KnownError, delayMs: number) =>
+      options.onRetry?.({ offset: progress.offset, delayMs, error });
+    const answer = (challenge: string) => answerChallenge(challenge, place, options);
+    return streamRanges({ ...common, connections, answerChallenge: answer, onCut }, place, progress);
+  };
   while (true) {
     if (signal?.aborted) throw cancelled(signal.reason);
     const place = placeAt(places, turns.current());
+    if (place.mayRange) {
+      place.mayRange = false;
+      if (await inRanges(place)) return;
+    }
     const before = progress.offset;
-    const end = await tryOnce({ name, size, transportFor, onChunk, onSource, signal }, place, progress);
+    const end = await tryOnce(common, place, progress);
     if (end.kind === 'complete') return;
     if (end.kind === 'failed') throw end.error;
     if (end.kind === 'no tls') continue;

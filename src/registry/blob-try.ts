@@ -4,8 +4,10 @@ import { type BodyEnd, consumeBody, tooLong } from './blob-body.js';
 import type { BlobEndpoint } from './blob-target.js';
 import { type Exchange, exchange } from './exchange.js';
 import { isPassing, isTimeout, speaksNoTls } from './network-error.js';
+import type { RateLimit } from './rate-limit.js';
 import { readError } from './read-error.js';
 import { registryError } from './registry-error.js';
+import type { OnPhase } from './request-phases.js';
 import { isPassingStatus } from './retry.js';
 import type { TransportSettings } from './settings.js';
 import type { Transport } from './transport.js';
@@ -18,6 +20,8 @@ export interface BlobTry {
   readonly transportFor: (settings: TransportSettings) => Transport;
   readonly onChunk: (chunk: Buffer) => void;
   readonly onSource: ((endpoint: number) => void) | undefined;
+  readonly onPhase: OnPhase | undefined;
+  readonly rate: RateLimit | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -32,6 +36,8 @@ export interface Place {
   delivered: number;
   /** False after a server answered a Range request with nonsense. */
   useRange: boolean;
+  /** It is still to be asked for several ranges at the same time. */
+  mayRange: boolean;
   readonly isLast: boolean;
 }
 
@@ -67,6 +73,7 @@ export async function tryOnce(options: BlobTry, place: Place, progress: Progress
       authorization,
       transport: transportFor(endpoint.transport),
       signal,
+      onPhase: options.onPhase,
     });
   } catch (error) {
     return unreachable(error, place);
@@ -117,6 +124,7 @@ function receive(
       options.onChunk(chunk);
     },
     timeouts: place.endpoint.transport.timeouts,
+    rate: options.rate,
     host: url.host,
   });
 }

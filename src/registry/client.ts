@@ -12,6 +12,7 @@ import { type EndpointSet, type Failover, openEndpoints } from './endpoint-set.j
 import { askInTurn } from './failover.js';
 import { type FetchedManifest, getManifest, headManifest } from './manifests.js';
 import { configPlaces, isConfigured } from './mirrors/config-places.js';
+import type { PullLimit } from './pull-limit.js';
 import { authorityPlaces, defaultTimeouts, proxySettings, type Timeouts, type TransportSettings } from './settings.js';
 import { listTags } from './tags.js';
 
@@ -56,6 +57,8 @@ export interface RegistryClient {
   authorize(challenge: BlobChallenge): Promise<string | undefined>;
   /** Remembers for the other blobs that an endpoint failed for one. */
   blobFailedOver(failover: BlobFailover): void;
+  /** What endpoints have said so far of how much may still be pulled. */
+  pullLimits(): (PullLimit & { endpoint: string })[];
   /** Ends the connections. */
   close(): void;
 }
@@ -87,6 +90,7 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
     authorize: async ({ endpoint, url, challenge, rejected }) =>
       (await endpoints()).byId(endpoint).api.authorizer.answer(new URL(url), challenge, rejected),
     blobFailedOver: (failover) => opened?.failed(failover),
+    pullLimits: () => opened?.pullLimits() ?? [],
     close: () => opened?.close(),
   };
 }

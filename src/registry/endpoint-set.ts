@@ -1,10 +1,13 @@
 /** The endpoints of one repository while a client lives: their connections and logins, and which of them were given up. */
+import type { IncomingHttpHeaders } from 'node:http';
 import { KnownError } from '../../store/errors.js';
 import type { Api } from './api.js';
 import { createAuthorizer } from './authorizer.js';
 import { createEndpoint } from './endpoint.js';
 import type { EndpointPlan, PlannedEndpoint } from './endpoint-plan.js';
 import type { FailureKind, Judgement } from './failure-kind.js';
+import { isPlainHere } from './plain-probe.js';
+import { type PullLimit, readPullLimit } from './pull-limit.js';
 import type { Subject } from './registry-error.js';
 import type { TransportSettings } from './settings.js';
 import { shownUrl } from './shown-url.js';
@@ -45,6 +48,10 @@ export interface EndpointSet {
   byId(id: number): LiveEndpoint;
   /** Remembers the failure, and tells about it. */
   failed(failure: EndpointFailure): void;
+  /** Remembers what an answer about a manifest says of further ones. */
+  answered(id: number, headers: IncomingHttpHeaders): void;
+  /** The latest that was said, by endpoints that say anything. */
+  pullLimits(): (PullLimit & { endpoint: string })[];
   close(): void;
 }
 
@@ -67,6 +74,7 @@ export function openEndpoints({ endpoints: planned }: EndpointPlan, options: End
     openEndpoint(item, id, { ...options, isLast: id === planned.length - 1 }),
   );
   const strikes = new Map<number, number>();
+  const limits = new Map<number, PullLimit>();
   const byId = (id: number) => {
     const endpoint = endpoints[id];
     if (endpoint === undefined) throw new Error(`there is no endpoint ${id}`);
@@ -85,6 +93,11 @@ export function openEndpoints({ endpoints: planned }: EndpointPlan, options: End
       if (kind !== 'missing') strikes.set(from, givesUp ? maxStrikes : (strikes.get(from) ?? 0) + 1);
       options.onFailover?.({ from: byId(from).shown, to: byId(to).shown, kind, reason });
     },
+    answered(id, headers) {
+      const limit = readPullLimit(headers);
+      if (limit !== undefined) limits.set(id, limit);
+    },
+    pullLimits: () => [...limits].map(([id, limit]) => ({ ...limit, endpoint: byId(id).shown })),
     close() {
       for (const { api } of endpoints) api.transport.close();
     },
@@ -107,7 +120,7 @@ function openEndpoint(
     findCredentials: async () => (await import('./credentials.js')).findCredentials(domain, path, env),
   });
   const api: Api = {
-    endpoint: createEndpoint(planned.bases),
+    endpoint: createEndpoint(planned.bases, isPlainHere),
     authorizer,
     transport,
     signal,

@@ -34,13 +34,21 @@ interface Found<T> {
   readonly result: () => T;
 }
 
-/** Plain http is tried only after a connection that met no TLS at all: a bad certificate is never a reason. */
-export function createEndpoint(roots: readonly string[]): Endpoint {
+/**
+ * Plain http is tried only after a connection that met no TLS at all: a bad certificate is never a reason.
+ *
+ * @param isPlain finds out cheaply that there is no TLS server at a base
+ */
+export function createEndpoint(
+  roots: readonly string[],
+  isPlain: (base: URL) => Promise<boolean> = async () => false,
+): Endpoint {
   const bases = roots.map((root) => new URL(root));
   let known: Promise<URL> | undefined;
   const search = async <T>(send: (base: URL) => Promise<T>): Promise<Found<T>> => {
     const last = bases.at(-1);
     for (const base of bases) {
+      if (base !== last && (await isPlain(base))) continue;
       try {
         const value = await send(base);
         return { base, isSure: true, result: () => value };

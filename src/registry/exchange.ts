@@ -1,11 +1,11 @@
 /** One request over node:http or node:https, redirects included, up to the head of the answer. */
 import { type IncomingMessage, type OutgoingHttpHeaders, request as requestPlain } from 'node:http';
-import { request as requestTls } from 'node:https';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { KnownError } from '../../store/errors.js';
 import { networkError, timeoutError } from './network-error.js';
 import { firstHop, type Hop, isRedirect, nextHop } from './redirect.js';
+import { type OnPhase, timePhases } from './request-phases.js';
 import type { Timeouts } from './settings.js';
 import type { Agent, Transport } from './transport.js';
 
@@ -18,6 +18,7 @@ export interface ExchangeOptions {
   readonly authorization: string | undefined;
   readonly transport: Transport;
   readonly signal: AbortSignal | undefined;
+  readonly onPhase?: OnPhase | undefined;
 }
 
 export interface Exchange {
@@ -63,9 +64,11 @@ function send({ url, foreign }: Hop, options: ExchangeOptions, agent: Agent): Pr
   const headers = { ...options.headers, ...(!foreign && options.ownHeaders) };
   if (authorization !== undefined && !foreign) headers['authorization'] = authorization;
   return new Promise((resolve) => {
-    const open = url.protocol === 'https:' ? requestTls : requestPlain;
+    // Loaded when it is needed, as all of TLS.
+    const open = url.protocol === 'https:' ? process.getBuiltinModule('node:https').request : requestPlain;
     const request = open(url, { method, headers, agent, ...(signal && { signal }) });
     const phases = watchPhases(url, transport.settings.timeouts, (error) => request.destroy(error));
+    if (options.onPhase !== undefined) timePhases(request, options.onPhase);
     request.once('socket', (socket) => phases.socket(socket, request.reusedSocket));
     request.once('response', (response) => {
       phases.end();

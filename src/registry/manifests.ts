@@ -31,10 +31,11 @@ export function getManifest(set: EndpointSet, name: string, tagOrDigest: string)
     maxBytes: maxManifestBytes,
     subject: { name, reference: `${name}${wanted === undefined ? ':' : '@'}${tagOrDigest}` },
   };
-  return askInTurn(set, wanted === undefined ? 'resolves' : 'pulls', async ({ api, isLast }) => {
+  return askInTurn(set, wanted === undefined ? 'resolves' : 'pulls', async ({ id, api, isLast }) => {
     const outcome = await apiTry(api, get);
     if ('error' in outcome) return outcome;
     const { body: bytes, headers } = outcome.value;
+    set.answered(id, headers);
     const mediaType = headers['content-type'];
     if (wanted !== undefined) verifyDigest(bytes, wanted, 'manifest');
     // What answers in a mirror's place, such as the page of a portal, must not end the pull while the registry can be asked.
@@ -52,7 +53,7 @@ export async function headManifest(set: EndpointSet, tagOrDigest: string): Promi
   for (const [index, endpoint] of endpoints.entries()) {
     const next = endpoints[index + 1];
     try {
-      const digest = await headOne(endpoint, `manifests/${tagOrDigest}`);
+      const digest = await headOne(endpoint, `manifests/${tagOrDigest}`, set);
       if (digest !== undefined) return digest;
     } catch (error) {
       if (!(error instanceof KnownError) || error.code === 'E_CANCELLED') throw error;
@@ -65,7 +66,7 @@ export async function headManifest(set: EndpointSet, tagOrDigest: string): Promi
   return undefined;
 }
 
-async function headOne({ api }: LiveEndpoint, path: string): Promise<Digest | undefined> {
+async function headOne({ id, api }: LiveEndpoint, path: string, set: EndpointSet): Promise<Digest | undefined> {
   const { authorizer } = api;
   return api.endpoint.request(async (base) => {
     const sent = authorizer.current();
@@ -76,6 +77,7 @@ async function headOne({ api }: LiveEndpoint, path: string): Promise<Digest | un
       if (authorization === undefined) return undefined;
       answer = await head(api, repositoryUrl(api, path, base), authorization);
     }
+    set.answered(id, answer.response.headers);
     const claimed = answer.response.headers['docker-content-digest'];
     return answer.status === 200 && isDigest(claimed) ? claimed : undefined;
   });

@@ -1,6 +1,6 @@
 /** Agents of Node's HTTP client that go through a proxy. got and node:https take the same ones. */
 import { type AgentOptions, type ClientRequest, type ClientRequestArgs, Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent, type AgentOptions as HttpsAgentOptions } from 'node:https';
+import type { Agent as HttpsAgent, AgentOptions as HttpsAgentOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
 import { bareAddress } from './address.js';
@@ -45,25 +45,21 @@ export class ForwardingAgent extends HttpAgent {
   }
 }
 
-/** Opens a tunnel and speaks TLS with the origin through it. */
-export class TunnellingAgent extends HttpsAgent {
-  readonly #proxy: ProxyPeer;
-  readonly #pending: PendingConnections;
+/** Opens tunnels and speaks TLS with the origins through them. */
+export function tunnellingAgent(proxy: ProxyPeer, options: HttpsAgentOptions, timeoutMs: number): HttpsAgent {
+  const { Agent } = process.getBuiltinModule('node:https');
+  const pending = pendingConnections(proxy.url, timeoutMs);
+  class TunnellingAgent extends Agent {
+    override createConnection(target: ClientRequestArgs, created: Created): undefined {
+      pending.open((signal) => openTunnel(proxy, target as ConnectionOptions, signal), created);
+    }
 
-  constructor(proxy: ProxyPeer, options: HttpsAgentOptions, timeoutMs: number) {
-    super(options);
-    this.#proxy = proxy;
-    this.#pending = pendingConnections(proxy.url, timeoutMs);
+    override destroy(): void {
+      pending.stop();
+      super.destroy();
+    }
   }
-
-  override createConnection(options: ClientRequestArgs, created: Created): undefined {
-    this.#pending.open((signal) => openTunnel(this.#proxy, options as ConnectionOptions, signal), created);
-  }
-
-  override destroy(): void {
-    this.#pending.stop();
-    super.destroy();
-  }
+  return new TunnellingAgent(options);
 }
 
 interface PendingConnections {

@@ -2,12 +2,14 @@
 import { type EventEmitter, once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { connect, isIP, type Socket } from 'node:net';
-import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
+import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { printable } from '../../store/printable.js';
 import { bareAddress } from './address.js';
 import { connectionError, isPassing, loginToProxy, proxyError } from './network-error.js';
 import { proxyAuthorization, proxyPort } from './proxy.js';
 import type { TlsOptions } from './trust.js';
+
+const connectTls = (options: ConnectionOptions): TLSSocket => process.getBuiltinModule('node:tls').connect(options);
 
 export interface ProxyPeer {
   readonly url: URL;

@@ -1,5 +1,4 @@
 /** When to try again, and after how long. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { KnownError } from '../../store/errors.js';
 import { givenUp } from './network-error.js';
 
@@ -51,6 +50,7 @@ export function parseRetryAfter(value: string | undefined, now: number): number 
 
 export async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   try {
+    const { setTimeout: sleep } = process.getBuiltinModule('node:timers/promises');
     await sleep(ms, undefined, signal && { signal });
   } catch (cause) {
     throw cancelled(cause);

@@ -1,9 +1,9 @@
 /** The connections of one thread to registries: an agent for each origin, with that origin's certificates and proxy. */
 import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
+import type { Agent as HttpsAgent } from 'node:https';
 import { Socket } from 'node:net';
 import { proxyFor } from './proxy.js';
-import { ForwardingAgent, TunnellingAgent } from './proxy-agents.js';
+import { ForwardingAgent, tunnellingAgent } from './proxy-agents.js';
 import type { TransportSettings } from './settings.js';
 import { firstStep, openTrust, type Trust } from './trust.js';
 
@@ -87,11 +87,14 @@ function endingIdle(agent: Agent): Agent {
 function createAgent(url: URL, settings: TransportSettings, trust: Trust | undefined): Agent {
   const address = proxyFor(url, settings.proxy);
   const options = { ...agentOptions, ...trust?.options() };
-  if (address === undefined) return trust === undefined ? new HttpAgent(agentOptions) : new HttpsAgent(options);
+  if (address === undefined)
+    return trust === undefined
+      ? new HttpAgent(agentOptions)
+      : new (process.getBuiltinModule('node:https').Agent)(options);
   const tls = address.protocol === 'https:' ? openTrust(address, settings, { step: 'all' }).options() : undefined;
   const { connectMs } = settings.timeouts;
   const proxy = { url: address, tls };
   return trust === undefined
     ? new ForwardingAgent(proxy, agentOptions, connectMs)
-    : new TunnellingAgent(proxy, options, connectMs);
+    : tunnellingAgent(proxy, options, connectMs);
 }

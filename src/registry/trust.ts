@@ -9,14 +9,7 @@
  *
  * Every step checks certificates in full; a smaller set of authorities never accepts what a larger one would not.
  */
-import {
-  checkServerIdentity,
-  createSecureContext,
-  type DetailedPeerCertificate,
-  type PeerCertificate,
-  rootCertificates,
-  type SecureContext,
-} from 'node:tls';
+import type { checkServerIdentity, DetailedPeerCertificate, PeerCertificate, SecureContext } from 'node:tls';
 import { KnownError } from '../../store/errors.js';
 import { addressKind } from './address.js';
 import { type ClientCertificate, hostCertificates } from './host-certificates.js';
@@ -33,6 +26,9 @@ export interface TlsOptions {
   readonly secureContext: SecureContext;
   readonly checkServerIdentity: typeof checkServerIdentity;
 }
+
+/** Loaded with the first connection that needs it. */
+const tls = () => process.getBuiltinModule('node:tls');
 
 export interface Trust {
   /** @throws KnownError `E_TLS` when files of certificates cannot be used */
@@ -71,7 +67,7 @@ export function openTrust(
         rejectUnauthorized: !isInsecure(url, settings),
         secureContext,
         checkServerIdentity(host, certificate) {
-          const problem = checkServerIdentity(host, certificate);
+          const problem = tls().checkServerIdentity(host, certificate);
           const authority = lastOf(certificate).raw.toString('base64');
           const text = authorities?.get(authority);
           // What the user trusts for this host says nothing about others.
@@ -114,7 +110,7 @@ function authoritiesAt(step: Step, own: Certificates, settings: TransportSetting
     return new Map([...system, ...extra, ...own]);
   }
   if (own.size === 0) return undefined;
-  return new Map([...certificatesIn(rootCertificates.join('\n')), ...extra, ...own]);
+  return new Map([...certificatesIn(tls().rootCertificates.join('\n')), ...extra, ...own]);
 }
 
 function emptyPlace(named: string): KnownError {
@@ -135,9 +131,9 @@ function sharedContext(step: Step, places: AuthorityPlaces, authorities: Certifi
 
 function createContext(authorities: Certificates | undefined, client: ClientCertificate | undefined): SecureContext {
   const ca = authorities === undefined ? {} : { ca: [...authorities.values()] };
-  if (client === undefined) return createSecureContext(ca);
+  if (client === undefined) return tls().createSecureContext(ca);
   try {
-    return createSecureContext({ ...ca, cert: client.cert, key: client.key });
+    return tls().createSecureContext({ ...ca, cert: client.cert, key: client.key });
   } catch (cause) {
     throw new KnownError('E_TLS', `client certificate "${client.path}" cannot be used: ${opensslReason(cause)}`, {
       hint: 'the certificate and its key must be in PEM format, belong together and have no passphrase',

@@ -66,6 +66,10 @@ export async function beginContainer(
   const id = randomId();
   if (options.name !== undefined) checkName(options.name);
   const spec = containerSpec(id, { image: image.config, command, options, host: hostWith(joined) });
+  if (spec.userns !== undefined) {
+    const { checkUserNamespace } = await import('./userns/id-maps.js');
+    checkUserNamespace(spec.userns, options);
+  }
   makeContainerFolders(root);
   sweepDeadContainers(root);
   const mounts = planMounts(root, image.config, options);

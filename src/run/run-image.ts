@@ -1,7 +1,7 @@
 import { openImageDb } from '../../store/images/image-db.js';
 import { isRecord, topLayerOf } from '../../store/images/image-document.js';
 import type { ImageId } from '../../store/oci/digest.js';
-import type { ImageRunConfig, RunImage } from './run-options.js';
+import type { ImageHealthcheck, ImageRunConfig, RunImage } from './run-options.js';
 
 /** What a run needs of an image in the store; undefined when there is no such image, or a damaged one. */
 export function readRunImage(root: string, id: ImageId, name: string): RunImage | undefined {
@@ -29,5 +29,24 @@ function runConfig(config: unknown): ImageRunConfig {
     WorkingDir: text('WorkingDir'),
     StopSignal: text('StopSignal'),
     Volumes: isRecord(config['Volumes']) ? (config['Volumes'] as Record<string, object>) : null,
+    Labels: labels(config['Labels']),
+    Healthcheck: healthcheck(config['Healthcheck']),
   };
+}
+
+function labels(value: unknown): Record<string, string> | null {
+  if (!isRecord(value)) return null;
+  const texts = Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string');
+  return Object.fromEntries(texts);
+}
+
+function healthcheck(value: unknown): ImageHealthcheck | null {
+  if (!isRecord(value)) return null;
+  const { Test: test } = value;
+  const words = Array.isArray(test) ? test.filter((word) => typeof word === 'string') : undefined;
+  const numbers = (['Interval', 'Timeout', 'Retries', 'StartPeriod', 'StartInterval'] as const).flatMap((key) => {
+    const number = value[key];
+    return typeof number === 'number' && Number.isFinite(number) && number >= 0 ? [[key, number]] : [];
+  });
+  return { ...(words && { Test: words }), ...Object.fromEntries(numbers) };
 }

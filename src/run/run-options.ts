@@ -13,6 +13,18 @@ export interface ImageRunConfig {
   StopSignal?: string | null;
   /** Paths that get anonymous volumes, as keys. */
   Volumes?: Record<string, object> | null;
+  Labels?: Record<string, string> | null;
+  Healthcheck?: ImageHealthcheck | null;
+}
+
+/** `HEALTHCHECK` of an image: `Test` is `NONE`, `CMD` and words, or `CMD-SHELL` and a line; durations in nanoseconds. */
+export interface ImageHealthcheck {
+  Test?: string[];
+  Interval?: number;
+  Timeout?: number;
+  Retries?: number;
+  StartPeriod?: number;
+  StartInterval?: number;
 }
 
 export interface RunImage {
@@ -83,6 +95,8 @@ export interface RunOptions {
   ipc?: 'host' | 'private' | OfContainer;
   uts?: 'host' | OfContainer;
   cgroupns?: 'host' | 'private';
+  /** A user of /etc/subuid, whose ranges the container's ids are; `host` for none, the default. */
+  userns?: string;
   memory?: number;
   /** Memory and swap together; -1 for no limit. */
   memorySwap?: number;
@@ -123,6 +137,8 @@ export interface RunOptions {
   sysctls?: Record<string, string>;
   init?: boolean;
   stopSignal?: string;
+  /** In place of what the image says of health checks; for a container that a supervisor stands by. */
+  health?: ImageHealthcheck;
   /** Seconds after which a stop becomes a kill; -1 for never. Default 10. */
   stopTimeout?: number;
   /** Where output goes of a container that does not run in the foreground; default `json-file`. */

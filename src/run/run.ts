@@ -46,6 +46,8 @@ export async function run(request: RunRequest): Promise<RunResult> {
   const { root, options, hooks } = request;
   using joined = await joinedBy(root, options);
   const { lock, record, spec } = await beginContainer(request, joined);
+  // The record of one that is thrown away is written once.
+  if (record.autoRemove) noteStart(record, request);
   try {
     const cgroup = makeCgroup(root, spec, record, options.runtime);
     const start = { root, record, spec, cgroup, joined, runtime: options.runtime, ...(hooks && { hooks }) };
@@ -59,13 +61,23 @@ export async function run(request: RunRequest): Promise<RunResult> {
   }
 }
 
-async function runToTheEnd({ onWarning }: RunRequest, start: Start): Promise<RunResult> {
+/** What it was made from serves commands in it and later starts; nobody keeps what it writes. */
+function noteStart(record: ContainerRecord, { image, command, options }: RunRequest): void {
+  const request = { config: image.config, command: [...command], options: { ...options, logDriver: 'none' } };
+  Object.assign(record, { request, state: 'running', started: new Date().toISOString() });
+}
+
+async function runToTheEnd(request: RunRequest, start: Start): Promise<RunResult> {
+  const { onWarning } = request;
   const { root, record, spec, cgroup, hooks } = start;
   for (const warning of [...spec.warnings, ...cgroup.warnings]) onWarning?.(warning);
   await pinLayers(root, record);
   await makeVolumes(root, record);
   recordEvent(root, record, 'create');
-  if (!record.autoRemove) writeRecord(root, Object.assign(record, { state: 'running' }));
+  if (!record.autoRemove) {
+    noteStart(record, request);
+    writeRecord(root, record);
+  }
   recordEvent(root, record, 'start');
   const exitCode = await runInLayers(start);
   hooks?.ended({ root, mountId: record.mountId, cgroups: record.cgroups });

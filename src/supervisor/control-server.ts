@@ -62,8 +62,8 @@ export function createControlServer({ container, start, ended }: Controlled): Co
       case 'rename':
         it.setName(request.name);
         return {};
-      case 'policy':
-        it.setPolicy(request.restart);
+      case 'update':
+        it.update(request.options, request.restart);
         return {};
       default:
         throw new KnownError('E_USAGE', `an unknown request: ${JSON.stringify(request)}`);

@@ -47,7 +47,8 @@ export function openJsonLog(path: string, { logMaxSize: maxSize, logMaxFiles: ma
       const { lines, left } = splitLines(rest[stream].length === 0 ? chunk : Buffer.concat([rest[stream], chunk]));
       // The chunk's memory is its owner's again after this call.
       rest[stream] = Buffer.from(left);
-      if (lines.length > 0) put(lines.map((line) => record(line, stream, time)).join(''));
+      const records = lines.map((line) => record(line, stream, time));
+      for (const text of maxSize === undefined ? [records.join('')] : records) put(text);
     },
     finish() {
       for (const stream of ['stdout', 'stderr'] as const) {

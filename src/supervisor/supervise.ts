@@ -1,11 +1,15 @@
 /**
- * The process that stands by one container from its start to its end: `supervisor ROOT ID`, started by whoever starts the
- * container, with its end of a socket pair as descriptor 3. It does nothing until it is told to start.
+ * The process that stands by one container from its start to its end, started by whoever starts the container, with its end of a
+ * socket pair as descriptor 3. The first line there names the container, then frames follow (src/containers/control/). It does
+ * nothing until it is told to start.
  *
  * It holds the container's lock (tspull/live/<id>) and the root's against a dockerd. When it is killed, its container dies with
  * it, and the next command sees that the lock is free and puts things right (src/containers/sweep.ts).
  */
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { createServer, Socket } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { KnownError } from '../../store/errors.js';
 import { type HeldLock, removeLockFile, tryAcquire } from '../../store/fs/lock.js';
@@ -17,6 +21,7 @@ import { recordEvent } from '../containers/events/journal.js';
 import { releaseImageLayers } from '../containers/release-image.js';
 import { removeContainer } from '../containers/remove-container.js';
 import { createControlServer } from './control-server.js';
+import { saveMemory } from './save-memory.js';
 import { SupervisedContainer } from './supervised-container.js';
 
 /** The descriptor of the first connection. */
@@ -25,8 +30,38 @@ const FIRST_CONNECTION = 3;
 const FAREWELL_MS = 2000;
 const PATIENCE_MS = 1000;
 const LOOK_MS = 10;
+const NEWLINE = 0x0a;
 
-export async function supervise(path: string, id: string): Promise<void> {
+export async function supervise(): Promise<void> {
+  const first = new Socket({ fd: FIRST_CONNECTION, readable: true, writable: true });
+  const wanted = await firstLine(first);
+  // Whoever started this had no container for it after all.
+  if (wanted === undefined) return;
+  const { root, id } = JSON.parse(wanted) as { root: string; id: string };
+  process.title = `tspull-supervisor ${id} ${root}`;
+  try {
+    await standBy(root, id, first);
+  } catch (error) {
+    const words = `${error instanceof Error ? error.stack : String(error)}\n`;
+    writeFileSync(join(containerFiles(root, id).dir, 'supervisor.log'), words, { flag: 'a', mode: 0o600 });
+    throw error;
+  }
+}
+
+/** Without its newline; what follows stays in the socket. Undefined when it is closed before. */
+async function firstLine(socket: Socket): Promise<string | undefined> {
+  let line = '';
+  for (;;) {
+    const byte = socket.read(1) as Buffer | null;
+    if (byte === null) {
+      if (socket.readableEnded || socket.destroyed) return undefined;
+      await Promise.race(['readable', 'end', 'close'].map((event) => once(socket, event)));
+    } else if (byte[0] === NEWLINE) return line;
+    else line += byte.toString('latin1');
+  }
+}
+
+async function standBy(path: string, id: string, first: Socket): Promise<void> {
   using store = await openForRunning(path);
   const { root } = store;
   const files = containerFiles(root, id);
@@ -34,36 +69,45 @@ export async function supervise(path: string, id: string): Promise<void> {
   const record = readRecord(root, id);
   if (record?.request === undefined) throw new KnownError('E_NO_CONTAINER', `No such container: ${id}`);
   let running: Promise<number> | undefined;
-  let settle: (exitCode: number) => void = () => undefined;
+  let settle: (exitCode: number | Promise<number>) => void = () => undefined;
   const ended = new Promise<number>((resolve) => {
     settle = resolve;
   });
+  /** Whoever hears of the end may remove the container, or start it again, at once. */
+  const leave = async (exitCode: number): Promise<number> => {
+    server.close();
+    if (record.autoRemove && running !== undefined) {
+      removeContainer(root, record);
+      recordEvent(root, record, 'destroy');
+      await releaseImageLayers(root, record);
+    }
+    removeLockFile(files.live);
+    lock.release();
+    return exitCode;
+  };
   const start = (): Promise<void> =>
     new Promise((resolve, reject) => {
-      running ??= container.run(resolve);
-      running.then(settle, (error: unknown) => {
-        reject(error);
-        settle(container.record.exitCode ?? 0);
+      running ??= container.run(() => {
+        resolve();
+        saveMemory();
       });
+      running.then(
+        (exitCode) => settle(leave(exitCode)),
+        (error: unknown) => {
+          settle(leave(container.record.exitCode ?? 0));
+          reject(error);
+        },
+      );
     });
   const control = createControlServer({ container: () => container, start, ended });
   const container = new SupervisedContainer(root, record, control.output);
   const server = createServer((socket) => control.serve(socket));
   await listenForControl(server, root, id);
-  const first = new Socket({ fd: FIRST_CONNECTION, readable: true, writable: true });
   // Whoever started this may be gone before it asked for anything.
-  first.on('close', () => running ?? settle(record.exitCode ?? 0));
+  first.on('close', () => running ?? settle(leave(record.exitCode ?? 0)));
   control.serve(first);
   const exitCode = await ended;
-  server.close();
   await Promise.race([control.finish(exitCode), new Promise((resolve) => setTimeout(resolve, FAREWELL_MS).unref())]);
-  if (record.autoRemove && running !== undefined) {
-    removeContainer(root, record);
-    recordEvent(root, record, 'destroy');
-    await releaseImageLayers(root, record);
-  }
-  removeLockFile(files.live);
-  lock.release();
 }
 
 /** Somebody who sweeps may have the lock for a moment; somebody who has it for longer is another supervisor. */

@@ -1,19 +1,27 @@
 /** One container under supervision: what it is doing, and what can be done to it. */
-import { closeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isErrno, KnownError } from '../../store/errors.js';
-import { makePipe } from '../../store/linux/anonymous-file.js';
 import { killProcesses, removeCgroups } from '../containers/cgroup-folders.js';
 import { containerFiles } from '../containers/container-files.js';
-import { type ContainerRecord, type RestartPolicy, writeRecord } from '../containers/container-record.js';
+import {
+  type ContainerHealth,
+  type ContainerRecord,
+  type RestartPolicy,
+  writeRecord,
+} from '../containers/container-record.js';
 import { recordEvent } from '../containers/events/journal.js';
+import { containerLimits } from '../run/cgroup/limits.js';
 import { wasOutOfMemory } from '../run/cgroup/memory-events.js';
+import { updateLimits } from '../run/cgroup/update-limits.js';
 import { joinedBy } from '../run/join/joined-by.js';
-import type { RunOptions } from '../run/run-options.js';
+import type { ImageRunConfig, RunOptions } from '../run/run-options.js';
+import { healthCheck } from '../run/spec/health.js';
+import { hostFacts } from '../run/spec/host-facts.js';
+import { openGuard } from '../run/start/guard.js';
 import type { Stage2Process } from '../run/start/stage2-process.js';
-import { openSocket } from '../run/start/standard-streams.js';
 import { makeCgroup, runInLayers, specOf } from '../run/start-container.js';
 import { setFrozen } from './freeze.js';
+import { monitorHealth } from './health-monitor.js';
 import { openJsonLog, timestamp } from './json-log.js';
 import { createRestarts } from './restart-policy.js';
 import { type OutputSink, pipeStreams, ptyStreams, type SupervisedStreams } from './supervised-streams.js';
@@ -106,6 +114,7 @@ export class SupervisedContainer {
     const cgroup = makeCgroup(root, spec, record);
     const streams = spec.tty ? ptyStreams(sink) : pipeStreams(spec.interactive, sink);
     const guard = openGuard();
+    let stopChecks: (() => void) | undefined;
     try {
       const hooks = {
         streams,
@@ -120,17 +129,30 @@ export class SupervisedContainer {
             this.#change({ state: 'running', pid: process.pid() ?? 0, started: timestamp(), error: undefined });
             this.#event('start');
             onStarted();
+            stopChecks = this.#startChecks();
           });
         },
         ended: () => undefined,
       };
       return await runInLayers({ root, record, spec, cgroup, joined, runtime: undefined, hooks });
     } finally {
+      stopChecks?.();
       this.streams = undefined;
       this.#process = undefined;
       streams.close();
       await guard.released();
     }
+  }
+
+  #startChecks(): (() => void) | undefined {
+    const check = healthCheck((this.record.request?.config ?? {}) as ImageRunConfig, this.options);
+    if (check === undefined) return undefined;
+    const onHealth = (health: ContainerHealth): void => {
+      const before = this.record.health?.status;
+      this.#change({ health });
+      if (health.status !== before && health.status !== 'starting') this.#event(`health_status: ${health.status}`);
+    };
+    return monitorHealth({ root: this.root, record: () => this.record, check, onHealth });
   }
 
   #recordEnd(end: { exitCode: number; oomKilled: boolean; error?: string }): void {
@@ -192,8 +214,15 @@ export class SupervisedContainer {
     this.#event('rename', { oldName: `/${oldName}` });
   }
 
-  setPolicy(restart: RestartPolicy): void {
-    this.#change({ restart });
+  /** Other limits, and another policy. @throws KnownError when the kernel refuses a limit; then nothing is changed */
+  update(options: Partial<RunOptions>, restart: RestartPolicy | undefined): void {
+    const { request } = this.record;
+    if (request === undefined) return;
+    const all = { ...this.options, ...options };
+    if (Object.keys(options).length > 0 && this.#process !== undefined)
+      updateLimits(this.record.cgroups, containerLimits(all, hostFacts()));
+    Object.assign(this.options, options);
+    this.#change({ request: { ...request, options: this.options }, ...(restart && { restart }) });
   }
 
   #event(action: string, more?: Record<string, string>): void {
@@ -210,28 +239,6 @@ export class SupervisedContainer {
     Object.assign(this.record, change);
     writeRecord(this.root, this.record);
   }
-}
-
-interface Guard {
-  /** Held by the container's first process until it executes the command. */
-  fd: number;
-  /** Settles when nobody holds it any more; from the first call on this process does not. */
-  released(): Promise<void>;
-}
-
-function openGuard(): Guard {
-  const { read, write } = makePipe();
-  let end: Promise<void> | undefined;
-  return {
-    fd: write,
-    released: () =>
-      (end ??= new Promise((resolve) => {
-        closeSync(write);
-        const pipe = openSocket({ fd: read, readable: true, writable: false });
-        pipe.on('error', () => pipe.destroy());
-        pipe.on('close', () => resolve()).resume();
-      })),
-  };
 }
 
 function sendSignal(pid: number, signal: number): void {

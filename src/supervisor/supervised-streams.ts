@@ -71,7 +71,8 @@ async function copy(fd: number, stream: 'stdout' | 'stderr', sink: OutputSink): 
 /** Both outputs are one, and input is always taken: that is what a terminal is. */
 export function ptyStreams(sink: OutputSink): SupervisedStreams {
   const pty = openPty(UNKNOWN_SIZE);
-  let unused = [pty.master, pty.slave, pty.devpts];
+  const shared = [pty.slave, ...(pty.devpts === undefined ? [] : [pty.devpts])];
+  let unused = [pty.master, ...shared];
   let input: WriteStream | undefined;
   let output: Promise<void> = Promise.resolve();
   return {
@@ -79,8 +80,7 @@ export function ptyStreams(sink: OutputSink): SupervisedStreams {
     stdio: [pty.slave, pty.slave, pty.slave],
     started() {
       unused = [];
-      closeSync(pty.slave);
-      closeSync(pty.devpts);
+      for (const fd of shared) closeSync(fd);
       // Its end closes the descriptor.
       input = createWriteStream('', { fd: pty.master });
       input.on('error', rethrowUnlessGone);

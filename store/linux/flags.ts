@@ -9,6 +9,9 @@ export const AT_RECURSIVE = 0x8000;
 export const O_PATH = 0o10000000;
 export const O_CLOEXEC = 0o2000000;
 
+// sched.h
+export const CLONE_FS = 0x200;
+
 // linux/openat2.h
 export const RESOLVE_NO_MAGICLINKS = 0x02;
 export const RESOLVE_NO_SYMLINKS = 0x04;

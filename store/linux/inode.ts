@@ -42,6 +42,12 @@ export function openAt(dir: number, name: Uint8Array, flags: number, mode = 0): 
   return done(cOpenat(dir, name, flags | O_CLOEXEC, mode), 'openat', name);
 }
 
+/** As {@link openAt}, but a failure is its errno, negative: where failing is usual, an Error and its stack cost more than the call. */
+export function tryOpenAt(dir: number, name: Uint8Array, flags: number): number {
+  const fd = cOpenat(dir, name, flags | O_CLOEXEC, 0);
+  return fd >= 0 ? fd : -lastErrno();
+}
+
 /** struct open_how of linux/openat2.h: flags, mode, resolve, 64 bits each. */
 const how = Buffer.alloc(24);
 

@@ -38,6 +38,8 @@ function loadPrebuilt(): Koffi | undefined {
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? error.code : undefined;
       if (code !== 'MODULE_NOT_FOUND' && code !== 'ERR_DLOPEN_FAILED') throw error;
+      if (/too many open files/i.test(String(error)))
+        throw new SyscallError('dlopen', name, constants.errno.EMFILE, 'EMFILE');
     }
   }
   return undefined;
@@ -48,6 +50,7 @@ function koffi(): Koffi {
     try {
       koffiModule = loadPrebuilt() ?? (createRequire(import.meta.filename)('koffi') as Koffi);
     } catch (cause) {
+      if (cause instanceof SyscallError) throw cause;
       throw new KnownError('E_KERNEL', `cannot load the native module koffi for ${process.platform} ${process.arch}`, {
         cause,
         hint: 'reinstall tspull on this machine, so that npm picks the build for its processor and C library',
@@ -78,6 +81,25 @@ type AsyncNativeFunction = NativeFunction & {
 export function bind(prototype: string): NativeFunction {
   const get = lazily(prototype);
   return (...args) => get()(...args);
+}
+
+/** The same for a function that not every C library has; without it a call does nothing and returns undefined. */
+export function bindIfThere(prototype: string): (...args: NativeArgument[]) => number | undefined {
+  const get = lazily(prototype);
+  return (...args) => {
+    try {
+      return get()(...args);
+    } catch (error) {
+      if (error instanceof Error && /cannot find function/i.test(error.message)) return undefined;
+      throw error;
+    }
+  };
+}
+
+/** As {@link bind}, but undefined as long as nothing native has been loaded. */
+export function bindIfLoaded(prototype: string): () => NativeFunction | undefined {
+  const get = lazily(prototype);
+  return () => (koffiModule === undefined ? undefined : get());
 }
 
 /**

@@ -4,6 +4,7 @@ export const MOUNT_ATTR_RDONLY = 0x01;
 export const MOUNT_ATTR_NOSUID = 0x02;
 export const MOUNT_ATTR_NODEV = 0x04;
 export const MOUNT_ATTR_NOEXEC = 0x08;
+export const MOUNT_ATTR_IDMAP = 0x100000;
 
 export const FSOPEN_CLOEXEC = 1;
 export const FSMOUNT_CLOEXEC = 1;
@@ -11,6 +12,7 @@ export const OPEN_TREE_CLOEXEC = 0o2000000;
 
 export const FSCONFIG_SET_FLAG = 0;
 export const FSCONFIG_SET_STRING = 1;
+export const FSCONFIG_SET_FD = 5;
 export const FSCONFIG_CMD_CREATE = 6;
 
 export const MOVE_MOUNT_T_EMPTY_PATH = 0x40;

@@ -8,6 +8,7 @@ import { AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, OPEN_TREE_CLONE } from './flags.
 import { bind, check, cstring, errnoName, lastErrno } from './libc.js';
 import {
   FSCONFIG_CMD_CREATE,
+  FSCONFIG_SET_FD,
   FSCONFIG_SET_FLAG,
   FSCONFIG_SET_STRING,
   FSMOUNT_CLOEXEC,
@@ -26,8 +27,8 @@ const cFsmount = bind('long syscall(long, int, uint, uint)');
 const cOpenTree = bind('long syscall(long, int, const void *, uint)');
 const cMountSetattr = bind('long syscall(long, int, const void *, uint, const void *, size_t)');
 
-/** A parameter of a file system: a flag when it has no value. */
-export type MountParameter = readonly [key: string, value?: string];
+/** A parameter of a file system: a flag when it has no value, a descriptor when it is a number. */
+export type MountParameter = readonly [key: string, value?: string | number];
 
 /**
  * Makes a new file system instance and returns the descriptor of its detached mount.
@@ -40,7 +41,8 @@ export function newMount(type: string, source: string, parameters: readonly Moun
   try {
     for (const [key, value] of [['source', source] as const, ...parameters]) {
       const command = value === undefined ? FSCONFIG_SET_FLAG : FSCONFIG_SET_STRING;
-      configure(context, command, key, value);
+      if (typeof value === 'number') configure(context, FSCONFIG_SET_FD, key, undefined, value);
+      else configure(context, command, key, value);
     }
     configure(context, FSCONFIG_CMD_CREATE, null, type);
     return Number(check(cFsmount(SYS_fsmount, context, FSMOUNT_CLOEXEC, attributes), 'fsmount', type));
@@ -49,10 +51,10 @@ export function newMount(type: string, source: string, parameters: readonly Moun
   }
 }
 
-function configure(context: number, command: number, key: string | null, value: string | undefined): void {
+function configure(context: number, command: number, key: string | null, value: string | undefined, fd = 0): void {
   const ckey = key === null ? null : cstring(key);
   const cvalue = key === null || value === undefined ? null : cstring(value);
-  if (Number(cFsconfig(SYS_fsconfig, context, command, ckey, cvalue, 0)) >= 0) return;
+  if (Number(cFsconfig(SYS_fsconfig, context, command, ckey, cvalue, fd)) >= 0) return;
   const errno = lastErrno();
   const operands = [key, value, ...kernelMessages(context)].filter(Boolean).join(' ');
   throw new SyscallError('fsconfig', operands, errno, errnoName(errno));
@@ -87,11 +89,22 @@ export function cloneMountOf(fd: number, options: { recursive?: boolean } = {}):
   return clone;
 }
 
-/** Changes flags (MOUNT_ATTR_) and propagation (MS_SHARED and its like) of a detached mount; Linux 5.12. */
-export function changeMount(fd: number, change: { set?: number; propagation?: number; recursive?: boolean }): void {
+export interface MountChange {
+  /** MOUNT_ATTR_ flags. */
+  set?: number;
+  /** MS_SHARED and its like. */
+  propagation?: number;
+  /** With MOUNT_ATTR_IDMAP: a descriptor of the user namespace whose maps hold for the files of the mount. */
+  userNamespace?: number;
+  recursive?: boolean;
+}
+
+/** Changes a detached mount; Linux 5.12. */
+export function changeMount(fd: number, change: MountChange): void {
   const attributes = Buffer.alloc(32); // struct mount_attr: set, clear, propagation, user namespace
   attributes.writeBigUInt64LE(BigInt(change.set ?? 0), 0);
   attributes.writeBigUInt64LE(BigInt(change.propagation ?? 0), 16);
+  attributes.writeBigUInt64LE(BigInt(change.userNamespace ?? 0), 24);
   const flags = AT_EMPTY_PATH | (change.recursive ? AT_RECURSIVE : 0);
   if (Number(cMountSetattr(SYS_mount_setattr, fd, cstring(''), flags, attributes, 32)) < 0)
     throw unsupported('mount_setattr', '');

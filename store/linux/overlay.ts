@@ -12,7 +12,7 @@ import { isErrno, KnownError } from '../errors.js';
 import { MNT_DETACH, O_PATH } from './flags.js';
 import { bind, check, cstring } from './libc.js';
 import { changeMount, cloneMount, type MountParameter, newMount } from './mount.js';
-import { MOUNT_ATTR_RDONLY } from './mount-flags.js';
+import { MOUNT_ATTR_IDMAP, MOUNT_ATTR_RDONLY } from './mount-flags.js';
 
 const cMount = bind('int mount(const void *, const void *, const void *, ulong, const void *)');
 const cUmount = bind('int umount2(const void *, int)');
@@ -39,12 +39,18 @@ export interface OverlayStack {
    * away, or whose `work/incompat` is removed.
    */
   volatile?: boolean;
+  /**
+   * A descriptor of a user namespace: owners of files in the lower layers are seen through its maps. The writable layer has them as
+   * they are seen.
+   */
+  idsOf?: number;
 }
 
 /** Mounts the stack and returns the descriptor of the detached mount. */
 export function mountOverlay(stack: OverlayStack): number {
   const [only, ...more] = stack.lower;
   if (only === undefined) throw new RangeError('an overlay mount needs a lower layer');
+  if (stack.idsOf !== undefined) return mountIdMapped(stack, stack.idsOf);
   if (stack.upper === undefined && more.length === 0) return cloneReadOnly(stack.home, only);
   try {
     return mountByParameters(stack);
@@ -72,6 +78,33 @@ function flagParameters(stack: OverlayStack): MountParameter[] {
   if (stack.userxattr) parameters.push(['userxattr']);
   if (stack.volatile && stack.upper) parameters.push(['volatile']);
   return parameters;
+}
+
+/** Overlay takes layers that are mapped mounts, and mounts that hang nowhere as layers. */
+function mountIdMapped({ home, lower, upper, ...stack }: OverlayStack, userNamespace: number): number {
+  const layers: number[] = [];
+  try {
+    for (const layer of lower) {
+      const fd = cloneMount(join(home, layer));
+      layers.push(fd);
+      changeMount(fd, { set: MOUNT_ATTR_IDMAP, userNamespace });
+    }
+    const parameters: MountParameter[] = layers.map((fd) => ['lowerdir+', fd]);
+    if (upper) parameters.push(['upperdir', join(home, upper.diff)], ['workdir', join(home, upper.work)]);
+    return newMount('overlay', 'overlay', [
+      ...flagParameters({ home, lower, ...stack, ...(upper && { upper }) }),
+      ...parameters,
+    ]);
+  } catch (cause) {
+    if (!isErrno(cause, 'EINVAL', 'EBADF')) throw cause;
+    throw new KnownError('E_KERNEL', 'this kernel cannot mount layers with mapped owners', {
+      hint: 'Linux 6.15 or newer is needed, and a file system that can map owners',
+      cause,
+      exitCode: 125,
+    });
+  } finally {
+    for (const fd of layers) closeSync(fd);
+  }
 }
 
 function mountByParameters(stack: OverlayStack): number {

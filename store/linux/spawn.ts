@@ -33,6 +33,8 @@ export interface SpawnRequest {
   argv: readonly string[];
   /** What becomes 0, 1, 2 and so on. */
   descriptors: readonly number[];
+  /** The descriptor that `path` leads through, if it does: nothing may take its place before the program is executed. */
+  through?: number;
 }
 
 /**
@@ -42,11 +44,12 @@ export interface SpawnRequest {
  * @returns its process id; it stays a zombie until {@link exitOf} has seen its end
  * @throws SyscallError
  */
-export function spawnInSession({ path, argv, descriptors }: SpawnRequest): number {
+export function spawnInSession({ path, argv, descriptors, through = -1 }: SpawnRequest): number {
   const actions = Buffer.alloc(OPAQUE_BYTES);
   checkErrno(cActionsInit(actions), path);
   try {
-    for (const [source, target] of duplications(descriptors)) checkErrno(cActionsDup2(actions, source, target), path);
+    for (const [source, target] of duplications(descriptors, through))
+      checkErrno(cActionsDup2(actions, source, target), path);
     const attributes = Buffer.alloc(OPAQUE_BYTES);
     checkErrno(cAttributesInit(attributes), path);
     const signals = Buffer.alloc(SIGSET_BYTES);
@@ -66,11 +69,11 @@ export function spawnInSession({ path, argv, descriptors }: SpawnRequest): numbe
 }
 
 /** In an order in which no duplication overwrites the source of a later one. */
-function duplications(descriptors: readonly number[]): [source: number, target: number][] {
+function duplications(descriptors: readonly number[], through: number): [source: number, target: number][] {
   const direct = descriptors.map((source, target): [number, number] => [source, target]);
   if (descriptors.every((source, target) => source === target || source >= descriptors.length)) return direct;
   // By way of numbers that are neither sources nor targets; the program has to close what it did not ask for.
-  const free = Math.max(descriptors.length, ...descriptors.map((source) => source + 1));
+  const free = Math.max(descriptors.length, through + 1, ...descriptors.map((source) => source + 1));
   return [
     ...descriptors.map((source, target): [number, number] => [source, free + target]),
     ...descriptors.map((_, target): [number, number] => [free + target, target]),

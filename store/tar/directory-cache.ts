@@ -4,14 +4,17 @@
  * is looked up by the kernel as if the layer were the root directory.
  */
 import { closeSync, constants } from 'node:fs';
-import { isErrno } from '../errors.js';
+import { constants as osConstants } from 'node:os';
+import { isErrno, SyscallError } from '../errors.js';
 import { O_PATH } from '../linux/flags.js';
-import { chmodAt, mkdirAt, openAt, openDirectoryInRoot } from '../linux/inode.js';
-import { cstring } from '../linux/libc.js';
+import { chmodAt, mkdirAt, openDirectoryInRoot, tryOpenAt } from '../linux/inode.js';
+import { cstring, errnoName } from '../linux/libc.js';
 import { archiveError } from './header.js';
 
 /** Open directories kept; a layer is written mostly depth first, so few are enough. */
 const MAX_OPEN = 128;
+
+const { errno } = osConstants;
 
 const OPEN_DIRECTORY = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
@@ -23,11 +26,13 @@ export interface PinnedDirectory {
 
 export class DirectoryCache {
   readonly #root: number;
+  readonly #exactModes: boolean;
   readonly #open = new Map<string, PinnedDirectory>();
 
   /** `root` stays the caller's. */
-  constructor(root: number) {
+  constructor(root: number, exactModes: boolean) {
     this.#root = root;
+    this.#exactModes = exactModes;
   }
 
   /** The directory at `path` ('' is the root), created with its parents (0755, root, now) where missing. */
@@ -44,6 +49,7 @@ export class DirectoryCache {
       const parent = slash < 0 ? '' : child.slice(0, slash);
       ancestor = parent === '' ? { fd: this.#root, alias: false } : this.#open.get(parent);
       if (ancestor === undefined) missing.push(parent);
+      else this.#refresh(parent, ancestor);
     }
     for (let child = missing.pop(); child !== undefined; child = missing.pop()) ancestor = this.#enter(ancestor, child);
     return ancestor;
@@ -62,16 +68,19 @@ export class DirectoryCache {
     return directory;
   }
 
+  /** What is still entered from is closed last. */
+  #refresh(path: string, directory: PinnedDirectory): void {
+    if (this.#open.delete(path)) this.#open.set(path, directory);
+  }
+
   #openOrMake(parent: PinnedDirectory, base: Buffer, path: string): PinnedDirectory {
     for (;;) {
-      try {
-        return { fd: openAt(parent.fd, base, OPEN_DIRECTORY), alias: parent.alias };
-      } catch (error) {
-        if (isErrno(error, 'ENOTDIR', 'ELOOP')) return { fd: this.#follow(path), alias: true };
-        if (!isErrno(error, 'ENOENT')) throw error;
-      }
+      const fd = tryOpenAt(parent.fd, base, OPEN_DIRECTORY);
+      if (fd >= 0) return { fd, alias: parent.alias };
+      if (fd === -errno.ENOTDIR || fd === -errno.ELOOP) return { fd: this.#follow(path), alias: true };
+      if (fd !== -errno.ENOENT) throw new SyscallError('openat', JSON.stringify(path), -fd, errnoName(-fd));
       mkdirAt(parent.fd, base, 0o755);
-      chmodAt(parent.fd, base, 0o755);
+      if (!this.#exactModes) chmodAt(parent.fd, base, 0o755);
     }
   }
 

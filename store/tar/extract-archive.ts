@@ -11,7 +11,7 @@ const BUFFER_BYTES = 1024 * 1024;
  * @throws KnownError E_ARCHIVE for what is no archive, is cut off or leads out of the directory
  */
 export async function extractArchive(directory: number, archive: AsyncIterable<Buffer>): Promise<void> {
-  const tree = new TreeWriter(directory, false);
+  const tree = new TreeWriter(directory, false, false);
   const reader = new TarReader({
     raw: () => undefined,
     entry: (entry) => void tree.add(entry),

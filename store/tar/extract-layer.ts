@@ -3,10 +3,9 @@
  * in the calling thread, so a slow disk holds back the network by itself.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, constants, openSync } from 'node:fs';
+import { chmodSync, closeSync, constants, lstatSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno, KnownError } from '../errors.js';
-import { makeDirectory } from '../fs/exact-mode.js';
 import { servedWrong } from '../oci/descriptor.js';
 import type { DiffId, Digest } from '../oci/digest.js';
 import { algorithmOf, parseDiffId } from '../oci/digest.js';
@@ -23,6 +22,8 @@ const BUFFER_BYTES = 1024 * 1024;
 export interface LayerExtraction {
   /** Decoded bytes so far. */
   readonly plainBytes: number;
+  /** Milliseconds so far in which decoded bytes were hashed and written. */
+  readonly appliedMs: number;
   /** The next bytes of the blob, in order. */
   push(chunk: Buffer): void;
   /** All bytes have come: verifies both digests, completes the tree and `tar-split.json.gz`. */
@@ -56,21 +57,23 @@ export interface ExtractOptions {
 export function extractLayer({ layer, record, digest, diffId, maxPlainBytes }: ExtractOptions): LayerExtraction {
   const blobHash = digest === undefined ? undefined : createHash(algorithmOf(digest));
   const plainHash = createHash('sha256');
-  makeDirectory(join(layer, 'diff'), 0o755);
-  const root = openSync(join(layer, 'diff'), constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  const { root, exactModes } = makeTree(join(layer, 'diff'));
   const split = new TarSplitWriter(join(record, 'tar-split.json.gz'));
-  const tree = new TreeWriter(root);
+  const tree = new TreeWriter(root, exactModes);
   const reader = layerReader(tree, split);
   const buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
   let blobBytes = 0;
   let plainBytes = 0;
+  let appliedMs = 0;
   const decoder = createDecoder({
     buffer,
     flush(length) {
+      const began = performance.now();
       plainBytes += length;
       if (plainBytes > maxPlainBytes) throw archiveError(`the layer expands to more than ${maxPlainBytes} bytes`);
       plainHash.update(length === buffer.length ? buffer : buffer.subarray(0, length));
       reader.push(buffer, length);
+      appliedMs += performance.now() - began;
     },
   });
   let open = true;
@@ -85,6 +88,9 @@ export function extractLayer({ layer, record, digest, diffId, maxPlainBytes }: E
   return {
     get plainBytes() {
       return plainBytes;
+    },
+    get appliedMs() {
+      return appliedMs;
     },
     push(chunk) {
       blobHash?.update(chunk);
@@ -104,6 +110,15 @@ export function extractLayer({ layer, record, digest, diffId, maxPlainBytes }: E
     },
     close,
   };
+}
+
+/** The empty root of the layer, and whether what is made in it gets the mode that is asked for: a umask or a default ACL may say no. */
+function makeTree(path: string): { root: number; exactModes: boolean } {
+  mkdirSync(path, { mode: 0o777 });
+  const exactModes = (lstatSync(path).mode & 0o7777) === 0o777;
+  chmodSync(path, 0o755);
+  const root = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  return { root, exactModes };
 }
 
 function layerReader(tree: TreeWriter, split: TarSplitWriter): TarReader & { entries: number } {

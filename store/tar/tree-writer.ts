@@ -49,6 +49,7 @@ interface DirectoryMetadata {
 
 export class TreeWriter {
   readonly #directories: DirectoryCache;
+  readonly #exactModes: boolean;
   readonly #explicit = new Map<string, DirectoryMetadata>();
   /** `parent/base` of whiteouts made so far: a later member of that name replaces them. */
   readonly #whiteouts = new Set<string>();
@@ -61,10 +62,12 @@ export class TreeWriter {
 
   /**
    * @param root an open directory, the empty `diff` of the layer; it stays the caller's
+   * @param exactModes what is made there has the very mode that is asked for, so it need not be set again
    * @param isLayer false for an archive in which names of whiteouts are names like others
    */
-  constructor(root: number, isLayer = true) {
-    this.#directories = new DirectoryCache(root);
+  constructor(root: number, exactModes: boolean, isLayer = true) {
+    this.#directories = new DirectoryCache(root, exactModes);
+    this.#exactModes = exactModes;
     this.#whiteoutOf = isLayer ? whiteoutOf : () => undefined;
   }
 
@@ -103,7 +106,12 @@ export class TreeWriter {
     if (this.#file === undefined) return;
     const { fd, entry } = this.#file;
     this.#file = undefined;
-    finishInode(fd, entry);
+    finishInode(fd, entry, this.#modeAtOnce(entry) !== undefined);
+  }
+
+  /** The mode with which a file can be made for good: chown clears the bits that are not in it. */
+  #modeAtOnce({ mode }: TarEntry): number | undefined {
+    return this.#exactModes && (mode & 0o7000) === 0 ? mode & 0o777 : undefined;
   }
 
   /** Applies what directories still lack, and lets go of all descriptors. */
@@ -169,7 +177,7 @@ export class TreeWriter {
 
   #make(entry: TarEntry, { fd, base }: Place): void {
     const device = deviceTypes[entry.type];
-    if (entry.type === '0') this.#file = { fd: openAt(fd, base, CREATE, 0o600), entry };
+    if (entry.type === '0') this.#file = { fd: openAt(fd, base, CREATE, this.#modeAtOnce(entry) ?? 0o600), entry };
     else if (entry.type === '1') this.#hardLink(entry, fd, base);
     else if (entry.type === '2') symlinkAt(cstring(Buffer.from(entry.linkName, 'latin1')), fd, base);
     else if (device !== undefined) mknodAt(fd, base, device, entry.major, entry.minor);
@@ -224,11 +232,11 @@ export class TreeWriter {
 }
 
 /** Owner, attributes, mode (after the owner, which clears setuid) and times through a descriptor, which is closed. */
-function finishInode(fd: number, entry: TarEntry): void {
+function finishInode(fd: number, entry: TarEntry, hasMode = false): void {
   try {
     if (entry.uid !== 0 || entry.gid !== 0) fchownSync(fd, entry.uid, entry.gid);
     setAttributes(entry, (name, value) => setXattrOn(fd, name, value));
-    fchmodSync(fd, entry.mode & 0o7777);
+    if (!hasMode) fchmodSync(fd, entry.mode & 0o7777);
     const time = clamp(entry.mtime);
     setTimes(fd, time, time);
   } finally {

@@ -36,6 +36,9 @@ function libzstd(): LibZstd | undefined {
   return library;
 }
 
+/** Whether the system's library is used. */
+export const hasLibzstd = (): boolean => libzstd() !== undefined;
+
 export function zstdDecoder(sink: PlainSink): Decoder {
   const native = libzstd();
   return native === undefined ? scriptDecoder(sink) : nativeDecoder(native, sink);

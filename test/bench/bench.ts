@@ -2,7 +2,8 @@
  * `npm run bench`: a cold pull and `run --rm IMAGE true`, ours beside the other tools that are installed, from a registry on
  * loopback onto a journaled ext4. Rounds are interleaved: every tool has its turn in each.
  *
- *     npm run bench -- [--size small|base|big|files|layers] [--rounds N] [--runs N]
+ *     npm run bench -- [--size small|base|big|files|layers] [--rounds N] [--runs N] [--folder DIRECTORY]
+ *     npm run bench -- --size throttled [--rounds N] [--folder DIRECTORY]
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -16,6 +17,7 @@ import { comparison, type Row } from './figures.js';
 import { journaledFolder } from './journaled-folder.js';
 import { type Command, type Measurement, measure } from './measure.js';
 import { imageSizes, type PushedImage } from './push-image.js';
+import { throttled } from './throttled.js';
 import { openTools, prepareBundle, type Tool } from './tools.js';
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
@@ -26,13 +28,17 @@ async function bench(cleanup: Cleanup): Promise<void> {
       size: { type: 'string', default: 'base' },
       rounds: { type: 'string', default: '3' },
       runs: { type: 'string', default: '10' },
+      folder: { type: 'string', default: '/var/tmp' },
     },
   });
+  if (values.size === 'throttled')
+    return throttled(cleanup, { folder: values.folder, rounds: Number(values.rounds) }, say);
   const size = imageSizes[values.size];
-  if (size === undefined) throw new Error(`--size is one of ${Object.keys(imageSizes).join(', ')}`);
-  const folder = journaledFolder(cleanup, size.bytes * 14 + 2e9);
+  if (size === undefined) throw new Error(`--size is one of ${Object.keys(imageSizes).join(', ')}, throttled`);
+  const folder = journaledFolder(cleanup, values.folder, size.bytes * 14 + 2e9);
   process.env['TMPDIR'] = folder;
   describeMachine();
+  say(`folder: ${folder}`);
   const registry = await startDockerRegistry(cleanup);
   const { layers, files, bytes, compressed } = pushImage([values.size, registry.host, 'bench/image', '1']);
   say(`image: ${layers} layers, ${files} files, ${megabytes(bytes)} (${megabytes(compressed)} compressed)`);

@@ -17,9 +17,8 @@ import {
 import { basename, join } from 'node:path';
 import type { Cleanup } from './cleanup.js';
 
-const base = '/var/tmp';
-
-export function journaledFolder(cleanup: Cleanup, sizeBytes: number): string {
+/** @param base where there is room; a file system of its own is made in it when it has no journal */
+export function journaledFolder(cleanup: Cleanup, base: string, sizeBytes: number): string {
   const folder = mkdtempSync(join(base, 'tspull-bench-'));
   cleanup.after(() => rmSync(folder, { recursive: true, force: true }));
   if (hasJournal(folder)) return folder;

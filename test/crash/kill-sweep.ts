@@ -48,9 +48,14 @@ export async function listInstants(victim: Victim, folder: string, below = ''): 
   return [...instants.values()];
 }
 
+/** Runs it and kills it, or whichever of its children comes to that instant of its own first. */
+export function killAt(victim: Victim, { call, nth }: Instant): Promise<CommandResult> {
+  return strace(victim, ['-e', `inject=${call}:signal=KILL:when=${nth}`], '/dev/null');
+}
+
 /** Runs it and kills it; false when it did not come to that instant and ended by itself. */
-export async function runKilledAt(victim: Victim, { call, nth }: Instant): Promise<boolean> {
-  const { status, stderr } = await strace(victim, ['-e', `inject=${call}:signal=KILL:when=${nth}`], '/dev/null');
+export async function runKilledAt(victim: Victim, instant: Instant): Promise<boolean> {
+  const { status, stderr } = await killAt(victim, instant);
   // strace ends in the same way as the program.
   if (status === null) return true;
   if (status === 0) return false;

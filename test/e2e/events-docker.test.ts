@@ -16,6 +16,7 @@ const life: string[][] = [
   ['pause', 'one'],
   ['unpause', 'one'],
   ['rename', 'one', 'two'],
+  ['exec', 'two', 'sh', '-c', 'exit 0'],
   ['kill', '-s', 'USR1', 'two'],
   ['stop', '-t', '1', 'two'],
   ['rename', 'two', 'three'],

@@ -291,6 +291,8 @@ const namespaces: RunCase[] = [
   sh('echo $$; set -- /proc/[0-9]*; echo $#'),
   sh('test $$ -gt 1 && echo host', '--pid', 'host'),
   sh('ls /dev/shm | wc -l >/dev/null; cat /proc/sys/kernel/shmmax', '--ipc', 'host'),
+  sh('cat /proc/sys/net/ipv4/ip_unprivileged_port_start /proc/sys/net/ipv4/ping_group_range'),
+  sh('cat /proc/sys/net/ipv4/ip_unprivileged_port_start', '--sysctl', 'net.ipv4.ip_unprivileged_port_start=80'),
   { args: ['--ipc', 'bogus', 'IMAGE', 'true'], otherStderr: 'the flag is named, as newer command lines do' },
   plain('--pid', 'bogus', 'IMAGE', 'true'),
   plain('--pid', 'container:nosuch', 'IMAGE', 'true'),

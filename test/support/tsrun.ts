@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const program = fileURLToPath(new URL('../../src/cli/tsrun.js', import.meta.url));
+const file = fileURLToPath(new URL('../../src/cli/tsrun.js', import.meta.url));
 
 export interface Outcome {
   status: number | null;
@@ -21,15 +21,20 @@ const environment = (root: string, env: NodeJS.ProcessEnv = {}): NodeJS.ProcessE
   TMPDIR: process.env['TMPDIR'],
   NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
   TSPULL_ROOT: root,
-  TSRUN: `${process.execPath} ${program}`,
+  TSRUN: `${process.execPath} ${file}`,
   ...env,
 });
 
 /** Runs the program to its end with pipes as streams. */
 export function tsrun(root: string, args: readonly string[], options: TsrunOptions = {}): Outcome {
+  return program(file, root, args, options);
+}
+
+/** The same for another of our programs. */
+export function program(path: string, root: string, args: readonly string[], options: TsrunOptions = {}): Outcome {
   const [command, argv] =
     options.shell === undefined
-      ? [process.execPath, [program, ...args]]
+      ? [process.execPath, [path, ...args]]
       : ['/bin/sh', ['-c', options.shell, 'sh', ...args]];
   const { status, stdout, stderr } = spawnSync(command, argv, {
     env: environment(root, options.env),
@@ -45,7 +50,7 @@ export function tsrun(root: string, args: readonly string[], options: TsrunOptio
 export function tsrunAsync(
   root: string,
   args: readonly string[],
-  file = program,
+  path = file,
 ): {
   pid: number;
   kill: (signal: NodeJS.Signals) => void;
@@ -53,7 +58,7 @@ export function tsrunAsync(
   /** Settles once standard output contains the text; fails when the program ends before. */
   printed: (text: string) => Promise<void>;
 } {
-  const child = spawn(process.execPath, [file, ...args], {
+  const child = spawn(process.execPath, [path, ...args], {
     env: environment(root),
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -21,7 +21,8 @@ export type ControlRequest =
   /** Answered when it has ended and will not be started again. */
   | { do: 'wait' }
   | { do: 'rename'; name: string }
-  | { do: 'policy'; restart: RestartPolicy };
+  /** Members of the container's options that change, and the policy if that does. */
+  | { do: 'update'; options: object; restart?: RestartPolicy };
 
 export interface ControlAnswer {
   state: ContainerState;

@@ -14,15 +14,7 @@ export function prepareV1(wish: CgroupWish, mounts: ReadonlyMap<string, string>)
   wish.announce(folders);
   for (const mountPoint of mountPoints)
     makeFolders(mountPoint, folderOf(mountPoint), mountPoint === mounts.get('cpuset'));
-  const set = (controller: string, file: string, value: string | number): void => {
-    const mountPoint = mounts.get(controller);
-    if (mountPoint !== undefined) write(join(folderOf(mountPoint), file), String(value));
-  };
-  const memory = mounts.get('memory');
-  const swapAccounting = memory !== undefined && existsSync(join(folderOf(memory), 'memory.memsw.limit_in_bytes'));
-  const has = (controller: string, file: string): boolean =>
-    existsSync(join(folderOf(mounts.get(controller) ?? ''), file));
-  const warnings = writeLimits(wish.limits, { set, has, swapAccounting });
+  const warnings = writeLimitsV1(wish.id, wish.limits, mounts);
   const devices = mounts.get('devices');
   if (wish.devices !== undefined && devices !== undefined) restrictDevices(folderOf(devices), wish.devices);
   return {
@@ -32,6 +24,20 @@ export function prepareV1(wish: CgroupWish, mounts: ReadonlyMap<string, string>)
     view: viewOf(mounts),
     warnings,
   };
+}
+
+/** Writes them to folders that exist. */
+export function writeLimitsV1(id: string, limits: Limits, mounts: ReadonlyMap<string, string>): string[] {
+  const folderOf = (mountPoint: string): string => join(mountPoint, PARENT, id);
+  const set = (controller: string, file: string, value: string | number): void => {
+    const mountPoint = mounts.get(controller);
+    if (mountPoint !== undefined) write(join(folderOf(mountPoint), file), String(value));
+  };
+  const memory = mounts.get('memory');
+  const swapAccounting = memory !== undefined && existsSync(join(folderOf(memory), 'memory.memsw.limit_in_bytes'));
+  const has = (controller: string, file: string): boolean =>
+    existsSync(join(folderOf(mounts.get(controller) ?? ''), file));
+  return writeLimits(limits, { set, has, swapAccounting });
 }
 
 /** A cpuset without processors or memory nodes takes no process, so they are handed down from the root. */

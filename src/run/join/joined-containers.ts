@@ -1,13 +1,12 @@
 /** `--network container:ID` and its like: namespaces of running containers, found by their cgroups and held by descriptors. */
-import { closeSync, constants, openSync, readFileSync, readSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import { isErrno, KnownError } from '../../../store/errors.js';
+import { closeSync, constants, openSync, readSync } from 'node:fs';
+import { KnownError } from '../../../store/errors.js';
 import { tryAcquire } from '../../../store/fs/lock.js';
-import { O_PATH } from '../../../store/linux/flags.js';
 import { type ContainerFiles, containerFiles } from '../../containers/container-files.js';
 import type { ContainerRecord } from '../../containers/container-record.js';
 import { findContainer } from '../../containers/list-containers.js';
 import type { RunOptions } from '../run-options.js';
+import { openFirstProcess } from './first-process.js';
 
 /** The options that can name a container, with the names of namespaces(7) in /proc and Docker's words. */
 const kinds = {
@@ -44,7 +43,8 @@ export function openJoined(root: string, options: RunOptions): JoinedContainers 
       const name = joinedName(options[kind]);
       if (name === undefined) continue;
       const record = findRunning(root, name, kind);
-      const process = openFirstProcess(record, kind);
+      const process = openFirstProcess(record);
+      if (process === undefined) throw notRunning(record, kind);
       opened.push(process);
       const open = (namespace: string): number => {
         const fd = openSync(`/proc/self/fd/${process}/ns/${namespace}`, constants.O_RDONLY);
@@ -94,55 +94,8 @@ function notRunning({ id }: ContainerRecord, kind: JoinedKind): KnownError {
   return new KnownError('E_CONFLICT', message, { exitCode: 125 });
 }
 
-/**
- * The directory in /proc of a container's first process: the one in its cgroup whose parent is not. The descriptor belongs to that very
- * process, so that a number that is given to another one in the meantime does no harm; what it is, is checked through it.
- */
-function openFirstProcess(record: ContainerRecord, kind: JoinedKind): number {
-  const [folder] = record.cgroups;
-  if (folder === undefined)
-    throw new KnownError('E_KERNEL', `cannot join the container ${record.id}: it has no cgroup to find it by`, {
-      exitCode: 125,
-    });
-  const pids = (textOf(join(folder, 'cgroup.procs')) ?? '').split('\n').filter((line) => line !== '' && line !== '0');
-  for (const pid of pids) {
-    const fd = openProcess(pid);
-    if (fd === undefined) continue;
-    const status = textOf(`/proc/self/fd/${fd}/status`) ?? '';
-    const parent = /^PPid:\t(\d+)$/m.exec(status)?.[1];
-    const isInside = textOf(`/proc/self/fd/${fd}/cgroup`)?.includes(record.id) ?? false;
-    if (isInside && parent !== undefined && !pids.includes(parent) && hasOwnRoot(fd)) return fd;
-    closeSync(fd);
-  }
-  throw notRunning(record, kind);
-}
-
-/** Until its own is set up, the root of a container's process is that of the host. */
-function hasOwnRoot(process: number): boolean {
-  const [own, ours] = [`/proc/self/fd/${process}/root`, '/'].map((path) => statSync(path, { throwIfNoEntry: false }));
-  return own !== undefined && ours !== undefined && (own.dev !== ours.dev || own.ino !== ours.ino);
-}
-
-function openProcess(pid: string): number | undefined {
-  try {
-    return openSync(`/proc/${pid}`, O_PATH | constants.O_DIRECTORY);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return undefined;
-    throw error;
-  }
-}
-
-function textOf(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'latin1');
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ESRCH', 'ENODEV')) return undefined;
-    throw error;
-  }
-}
-
 /** From the file that the container sees as /etc/hostname and may write to: a plain name, or the beginning of its id. */
-function hostnameOf(files: ContainerFiles, id: string): string {
+export function hostnameOf(files: ContainerFiles, id: string): string {
   const fd = openSync(files.hostname, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
     const buffer = Buffer.alloc(65);

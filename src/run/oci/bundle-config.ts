@@ -9,6 +9,7 @@ import type { HostMount } from '../run-options.js';
 import { capabilityNames } from '../spec/capabilities.js';
 import type { ContainerSpec } from '../spec/container-spec.js';
 import { resources } from '../spec/rlimits.js';
+import { networkDefaults } from '../spec/sysctls.js';
 import type { Identity } from '../spec/user.js';
 import { machineWords } from './machine-words.js';
 import { ociSeccomp } from './seccomp.js';
@@ -112,9 +113,8 @@ function ociMount(request: HostMount): OciMount {
 
 /** dockerd lets any user of a network of its own use low ports and ping. */
 function sysctlsOf(spec: ContainerSpec): Record<string, string> {
-  const network = { 'net.ipv4.ip_unprivileged_port_start': '0', 'net.ipv4.ping_group_range': '0 2147483647' };
   const asked = spec.sysctls.map(({ path, value }) => [path.replaceAll('/', '.'), value]);
-  return { ...(spec.own.network && network), ...Object.fromEntries(asked) };
+  return { ...(spec.own.network && networkDefaults), ...Object.fromEntries(asked) };
 }
 
 /** dockerd's list. The runtime allows the other devices that every container has, and to make any, by itself. */

@@ -4,17 +4,18 @@ import { AT_FDCWD, O_PATH, RESOLVE_NO_MAGICLINKS } from '../../../store/linux/fl
 import type { JoinedContainers } from '../join/joined-containers.js';
 import { type ContainerSpec, searchPath } from '../spec/container-spec.js';
 import type { Architecture } from '../stage2/code.js';
-import { Program } from '../stage2/program.js';
+import { type Argument, Program } from '../stage2/program.js';
 import * as c from './constants.js';
-import { addDevices } from './devices.js';
+import { addDevices, type MountedDevice } from './devices.js';
 import { addExecution } from './execute.js';
 import { addLastPrivileges, addUser, type Privileges } from './identity.js';
 import { addInit } from './init.js';
 import { addJoinedNamespaces } from './join.js';
-import { addKernelMounts, addMasks, type MountPlan } from './kernel-mounts.js';
+import { addKernelMounts, addMasks, addProcAndSys, type MountPlan } from './kernel-mounts.js';
 import { addEnterRoot } from './root.js';
 import { addSupervisor, REPORT } from './supervisor.js';
 import { addSystemSettings } from './system.js';
+import { userNamespaceEntry } from './user-namespace.js';
 import { type Attachment, addAttachments, openHow } from './volumes.js';
 import { writeKernelFile } from './write-file.js';
 
@@ -31,6 +32,9 @@ export interface StartPlan {
   cgroup: number | undefined;
   /** Namespaces of other containers. */
   joined: JoinedContainers['namespaces'];
+  userNamespace: number | undefined;
+  /** Mounts of devices instead of such that are made: nobody makes devices in a user namespace. */
+  devices: readonly MountedDevice[] | undefined;
   firstStray: number;
   /** Whether the report tells how the container ended. */
   reportsEnd: boolean;
@@ -39,6 +43,7 @@ export interface StartPlan {
 export function containerProgram(architecture: Architecture, spec: ContainerSpec, plan: StartPlan): Program {
   const program = new Program(architecture);
   const { own } = spec;
+  const entry = plan.userNamespace === undefined ? undefined : userNamespaceEntry(program, spec, plan);
   addSupervisor(program, {
     namespaces:
       c.CLONE_NEWNS |
@@ -47,19 +52,22 @@ export function containerProgram(architecture: Architecture, spec: ContainerSpec
       (own.uts ? c.CLONE_NEWUTS : 0),
     ownPid: own.pid,
     joinedPid: plan.joined.pid,
+    enterUserNamespace: entry?.enter,
     cgroup: plan.cgroup,
     firstStray: plan.firstStray,
     reportsEnd: plan.reportsEnd,
   });
   const shm = addJoinedNamespaces(program, plan.joined);
-  for (const path of plan.tasks) writeKernelFile(program, path, '0');
+  if (entry !== undefined) entry.joinCgroups();
+  else for (const path of plan.tasks) writeKernelFile(program, path, '0');
   if (spec.own.cgroup)
     program.call('unshare', [c.CLONE_NEWCGROUP], 'a cgroup namespace', { ignore: plan.mounts.cgroup.version === 0 });
-  if (spec.oomScoreAdj !== undefined) writeKernelFile(program, '/proc/self/oom_score_adj', String(spec.oomScoreAdj));
+  if (spec.oomScoreAdj !== undefined && entry === undefined)
+    writeKernelFile(program, '/proc/self/oom_score_adj', String(spec.oomScoreAdj));
   addProcessReport(program);
-  addEnterRoot(program, plan.rootfs);
+  addEnterRoot(program, plan.rootfs, () => addProcAndSys(program, plan.mounts));
   addKernelMounts(program, shm === undefined ? plan.mounts : { ...plan.mounts, shm });
-  addDevices(program, spec.devices, spec.tty);
+  addDevices(program, plan.devices ?? spec.devices, spec.tty);
   addSystemSettings(program, spec);
   if (!spec.unmaskedPaths) addMasks(program);
   addAttachments(program, plan.attachments);
@@ -79,22 +87,22 @@ export function containerProgram(architecture: Architecture, spec: ContainerSpec
 /** Marks the message that tells the process id. */
 export const PROCESS_REPORT = 'process:';
 
-/** Sends the container's process id as the host sees it: what /proc/self of the host's /proc, still mounted, points to. */
-function addProcessReport(program: Program): void {
+/** Sends the process id as the host sees it: what `self` in the host's /proc points to. */
+export function addProcessReport(program: Program, proc: Argument = AT_FDCWD, self = '/proc/self'): void {
   const message = Buffer.alloc(24);
   message.write(PROCESS_REPORT);
   const address = program.bytes(message);
-  program.call('readlinkat', [AT_FDCWD, '/proc/self', address + PROCESS_REPORT.length, 16], '/proc/self');
+  program.call('readlinkat', [proc, self, address + PROCESS_REPORT.length, 16], '/proc/self');
   program.call('write', [REPORT, address, 24], 'the process id');
 }
 
-function addSession(program: Program, spec: ContainerSpec): void {
+export function addSession(program: Program, { tty }: Pick<ContainerSpec, 'tty'>): void {
   program.call('setsid', []);
-  if (spec.tty) program.call('ioctl', [0, c.TIOCSCTTY, 0], 'the controlling terminal');
+  if (tty) program.call('ioctl', [0, c.TIOCSCTTY, 0], 'the controlling terminal');
 }
 
 /** Entered by descriptor, which refuses magic links: `/proc/self/fd/7` would be a directory of the host. */
-function addWorkdir(program: Program, workdir: string): void {
+export function addWorkdir(program: Program, workdir: string): void {
   const how = openHow(program, O_PATH | constants.O_DIRECTORY, RESOLVE_NO_MAGICLINKS);
   const fd = program.slot();
   program.call('openat2', [AT_FDCWD, workdir, how, 24], `the working directory ${workdir}`, { save: fd });

@@ -1,10 +1,17 @@
 import { dirname } from 'node:path';
-import { AT_FDCWD, MS_BIND } from '../../../store/linux/flags.js';
+import { AT_FDCWD, MOVE_MOUNT_F_EMPTY_PATH, MS_BIND } from '../../../store/linux/flags.js';
 import type { DeviceNode } from '../spec/devices.js';
 import type { Program } from '../stage2/program.js';
 import { S_IFBLK, S_IFCHR, S_IFREG } from './constants.js';
 
-const standard: readonly DeviceNode[] = [
+/** A device of the host, as a detached mount. */
+export interface MountedDevice {
+  /** Absolute, below /dev. */
+  path: string;
+  mount: number;
+}
+
+export const standard: readonly DeviceNode[] = [
   ['null', 1, 3] as const,
   ['zero', 1, 5] as const,
   ['full', 1, 7] as const,
@@ -22,10 +29,12 @@ const links = [
 ] as const;
 
 /** Fills the fresh /dev: Docker's devices and links, those asked for, and the terminal as console. */
-export function addDevices(program: Program, devices: readonly DeviceNode[], tty: boolean): void {
+export function addDevices(program: Program, devices: readonly (DeviceNode | MountedDevice)[], tty: boolean): void {
   program.call('umask', [0]);
   const paths = new Set(devices.map(({ path }) => path));
-  for (const device of [...standard.filter(({ path }) => !paths.has(path)), ...devices]) addDevice(program, device);
+  for (const device of [...standard.filter(({ path }) => !paths.has(path)), ...devices])
+    if ('mount' in device) mountDevice(program, device);
+    else addDevice(program, device);
   for (const [target, name] of links)
     if (!paths.has(`/dev/${name}`)) program.call('symlinkat', [target, AT_FDCWD, `/dev/${name}`], `/dev/${name}`);
   if (tty) {
@@ -33,6 +42,11 @@ export function addDevices(program: Program, devices: readonly DeviceNode[], tty
     program.call('mount', ['/dev/pts/0', '/dev/console', 0, MS_BIND, 0], '/dev/console');
   }
   program.call('umask', [0o022]);
+}
+
+function mountDevice(program: Program, { path, mount }: MountedDevice): void {
+  program.call('mknodat', [AT_FDCWD, path, S_IFREG | 0o666, 0], path);
+  program.call('move_mount', [mount, '', AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH], `the device ${path}`);
 }
 
 function addDevice(program: Program, { path, type, major, minor, mode, uid, gid }: DeviceNode): void {

@@ -40,8 +40,13 @@ function mount(program: Program, type: string, path: string, flags: number, opti
   program.call('mount', [type, path, type, flags, options], `${type} on ${path}`);
 }
 
-export function addKernelMounts(program: Program, plan: MountPlan): void {
+/** In a user namespace the kernel wants to see such a mount that hides nothing before it makes another. */
+export function addProcAndSys(program: Program, { privileged }: MountPlan): void {
   mount(program, 'proc', '/proc', STRICT);
+  mount(program, 'sysfs', '/sys', STRICT | (privileged ? 0 : MS_RDONLY));
+}
+
+export function addKernelMounts(program: Program, plan: MountPlan): void {
   mount(program, 'tmpfs', '/dev', MS_NOSUID | MS_STRICTATIME, 'mode=755,size=65536k');
   for (const name of ['pts', 'shm', 'mqueue']) program.call('mkdirat', [AT_FDCWD, `/dev/${name}`, 0o755]);
   if (plan.devpts === undefined)
@@ -53,7 +58,6 @@ export function addKernelMounts(program: Program, plan: MountPlan): void {
   } else attach(program, plan.shm, '/dev/shm');
   if (plan.mqueue === undefined) mount(program, 'mqueue', '/dev/mqueue', STRICT);
   else attach(program, plan.mqueue, '/dev/mqueue');
-  mount(program, 'sysfs', '/sys', STRICT | (plan.privileged ? 0 : MS_RDONLY));
   addCgroupMounts(program, plan);
 }
 

@@ -20,6 +20,8 @@ export interface SupervisorPlan {
   ownPid: boolean;
   /** The descriptor of another container's pid namespace to start it in. */
   joinedPid: number | undefined;
+  /** Makes the parent of the container one of the user namespace that all its namespaces shall belong to. */
+  enterUserNamespace: (() => void) | undefined;
   /** The descriptor of the cgroup (version 2) to start it in. */
   cgroup: number | undefined;
   /** Descriptors from here on are not ours: they leaked into the command line program. */
@@ -49,13 +51,9 @@ export function addSupervisor(program: Program, plan: SupervisorPlan): void {
   }
   if (plan.joinedPid !== undefined)
     program.call('setns', [plan.joinedPid, c.CLONE_NEWPID], 'the pid namespace of a container');
+  plan.enterUserNamespace?.();
   const flags = plan.namespaces | (plan.ownPid ? c.CLONE_NEWPID : 0);
-  const fork: Fork = (pid) => {
-    if (plan.cgroup === undefined) program.call('clone', [flags | c.SIGCHLD], 'the namespaces', pid);
-    else
-      program.call('clone3', [cloneArguments(program, flags, plan.cgroup), 88], 'the namespaces and the cgroup', pid);
-  };
-  forkAndWait(program, 'the container', fork, plan.reportsEnd);
+  forkAndWait(program, 'the container', forkInto(program, flags, plan.cgroup), plan.reportsEnd);
   if (!plan.ownPid) addDeathSignal(program);
 }
 
@@ -76,8 +74,17 @@ export function addDeathSignal(program: Program): void {
 
 type Fork = (options: { save: Slot; onZero: ReturnType<Program['label']> }) => void;
 
+/** @param cgroup the descriptor of the cgroup (version 2) to start the child in */
+export function forkInto(program: Program, namespaces: number, cgroup: number | undefined): Fork {
+  return (pid) => {
+    if (cgroup === undefined) program.call('clone', [namespaces | c.SIGCHLD], 'the namespaces', pid);
+    else
+      program.call('clone3', [cloneArguments(program, namespaces, cgroup), 88], 'the namespaces and the cgroup', pid);
+  };
+}
+
 /** The parent waits for the child and ends as it did; what follows is done by the child. */
-function forkAndWait(program: Program, what: string, fork: Fork, reportsEnd = false): void {
+export function forkAndWait(program: Program, what: string, fork: Fork, reportsEnd = false): void {
   const pid = program.slot();
   const child = program.label();
   const report = Buffer.alloc(reportsEnd ? END_REPORT_SIZE : END_REPORT.length + 8);

@@ -1,5 +1,6 @@
 import { cstring } from '../../../store/linux/libc.js';
 import type { ContainerSpec } from '../spec/container-spec.js';
+import { networkDefaults } from '../spec/sysctls.js';
 import type { Program } from '../stage2/program.js';
 import { AF_INET, IFF_UP, KEYCTL_JOIN_SESSION_KEYRING, SIOCSIFFLAGS, SOCK_DGRAM } from './constants.js';
 import { writeKernelFile } from './write-file.js';
@@ -12,7 +13,11 @@ export function addSystemSettings(program: Program, spec: ContainerSpec): void {
     if (spec.domainname !== undefined)
       program.call('setdomainname', [spec.domainname, Buffer.byteLength(spec.domainname)], spec.domainname);
   }
-  if (spec.own.network) addLoopback(program);
+  if (spec.own.network) {
+    addLoopback(program);
+    for (const [name, value] of Object.entries(networkDefaults))
+      writeKernelFile(program, `/proc/sys/${name.replaceAll('.', '/')}`, value, { ignore: true });
+  }
   for (const { path, value } of spec.sysctls) writeKernelFile(program, `/proc/sys/${path}`, value);
   // Keyrings have no namespaces: without this the container would share the caller's session keyring. Kernels without
   // keyrings have nothing to share.

@@ -38,6 +38,8 @@ export interface ContainerSpec {
   seccomp: string | undefined;
   /** A profile to change to; undefined for none. */
   apparmor: string | undefined;
+  /** Whose ranges of ids it has, in a user namespace of its own. */
+  userns: string | undefined;
   /** Whether the kernel's files that tell about the host stay as they are. */
   unmaskedPaths: boolean;
   rlimits: Rlimit[];
@@ -103,6 +105,7 @@ export function containerSpec(
     noNewPrivileges: options.noNewPrivileges ?? false,
     seccomp: privileged ? 'unconfined' : options.seccomp,
     apparmor: privileged ? undefined : appArmorProfile(options.apparmor),
+    userns: options.userns === 'host' ? undefined : options.userns || undefined,
     unmaskedPaths: privileged || (options.unmaskedPaths ?? false),
     rlimits: limit.rlimits,
     sysctls: containerSysctls(options.sysctls ?? {}, own),
@@ -168,7 +171,7 @@ function checkScore(score: number | undefined): number | undefined {
 }
 
 /** Where commands without a slash are looked for. */
-export function searchPath(spec: ContainerSpec): string[] {
+export function searchPath(spec: Pick<ContainerSpec, 'env'>): string[] {
   return (variable(spec.env, 'PATH') ?? '').split(':').map((folder) => (folder === '' ? '.' : folder));
 }
 

@@ -1,6 +1,12 @@
 import { KnownError } from '../../../store/errors.js';
 import { printable } from '../../../store/printable.js';
 
+/** Docker's: with a network of its own, everybody in a container may use low ports and send pings. */
+export const networkDefaults: Readonly<Record<string, string>> = {
+  'net.ipv4.ip_unprivileged_port_start': '0',
+  'net.ipv4.ping_group_range': '0 2147483647',
+};
+
 const ipcNames = new Set([
   'kernel.msgmax',
   'kernel.msgmnb',

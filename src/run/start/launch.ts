@@ -14,6 +14,7 @@ import type { ContainerCgroup } from '../cgroup/container-cgroup.js';
 import { openCgroup } from '../cgroup/open-cgroup.js';
 import type { JoinedContainers } from '../join/joined-containers.js';
 import { containerProgram, type StartPlan } from '../program/container-program.js';
+import { standard } from '../program/devices.js';
 import type { RunHooks } from '../run-hooks.js';
 import type { HostMount } from '../run-options.js';
 import { containerFilter } from '../seccomp/container-filter.js';
@@ -22,6 +23,7 @@ import { variable } from '../spec/environment.js';
 import type { Identity } from '../spec/user.js';
 import type { Architecture } from '../stage2/code.js';
 import type { Program } from '../stage2/program.js';
+import type { UserNamespace } from '../userns/user-namespace.js';
 import { descriptors } from './descriptors.js';
 import { explainFailure } from './explain-failure.js';
 import { forwardSignals } from './forward-signals.js';
@@ -39,6 +41,7 @@ export interface LaunchRequest {
   cgroup: ContainerCgroup;
   /** Descriptors of namespaces of other containers. */
   namespaces: JoinedContainers['namespaces'];
+  userNamespace?: UserNamespace;
   hooks?: RunHooks;
 }
 
@@ -51,10 +54,7 @@ export async function launch(request: LaunchRequest): Promise<number> {
       ? undefined
       : await containerFilter({ profile: spec.seccomp, architecture, capabilities: spec.capabilities });
   const streams: StandardStreams =
-    hooks?.streams ??
-    (spec.tty
-      ? (await import('../tty/terminal-streams.js')).terminalStreams(spec.interactive)
-      : standardStreams(spec.interactive));
+    hooks?.streams ?? (spec.tty ? await ownTerminal(spec.interactive) : standardStreams(spec.interactive));
   // Descriptors to close once the process has them, or when there will be none.
   const ours = [request.rootfs];
   let program: Program;
@@ -81,6 +81,14 @@ export async function launch(request: LaunchRequest): Promise<number> {
   }
 }
 
+async function ownTerminal(interactive: boolean): Promise<StandardStreams> {
+  const [{ terminalStreams }, { openPty: open }] = await Promise.all([
+    import('../tty/terminal-streams.js'),
+    import('../tty/pty.js'),
+  ]);
+  return terminalStreams({ interactive, open });
+}
+
 /** A cgroup as a container may see it. */
 function cgroupMount(folder: string, isWritable: boolean): number {
   const mount = cloneMount(folder);
@@ -100,13 +108,14 @@ interface Prepared {
 }
 
 function prepare(
-  { spec, rootfs, files, cgroup, namespaces, hooks }: LaunchRequest,
+  { spec, rootfs, files, cgroup, namespaces, userNamespace, hooks }: LaunchRequest,
   made: { filter: Buffer | undefined; streams: StandardStreams; ours: number[] },
 ): Prepared {
   const { filter, streams, ours } = made;
   checkMountPoints(rootfs);
   const identity = lookUpUser(rootfs, spec);
-  makeWorkdir(rootfs, spec.workdir);
+  userNamespace?.check(identity);
+  makeWorkdir(rootfs, spec.workdir, userNamespace?.root);
   // The place of the report pipe, which is made at the very end.
   const handed = descriptors(-1);
   const own = (fd: number): number => {
@@ -123,7 +132,7 @@ function prepare(
       privileged: spec.privileged,
       shmSize: spec.shmSize,
       cgroup: cgroup.view,
-      devpts: streams.pty === undefined ? undefined : handed.add(streams.pty.devpts),
+      devpts: streams.pty?.devpts === undefined ? undefined : handed.add(streams.pty.devpts),
       shm: usesHostIpc ? own(cloneMount('/dev/shm')) : undefined,
       // Where the host has none mounted, a new one shows the same queues: they belong to the namespace.
       mqueue: usesHostIpc && existsSync('/dev/mqueue') ? own(cloneMount('/dev/mqueue')) : undefined,
@@ -141,9 +150,13 @@ function prepare(
       rlimits: spec.rlimits,
     },
     env: environmentOf(spec, identity),
-    tasks: cgroup.tasks,
-    cgroup: cgroup.folderV2 === undefined ? undefined : own(openCgroup(cgroup.folderV2)),
+    // Starting in a cgroup of version 2 would be asked of the user namespace's root.
+    tasks:
+      cgroup.folderV2 === undefined || userNamespace === undefined ? cgroup.tasks : [`${cgroup.folderV2}/cgroup.procs`],
+    cgroup: cgroup.folderV2 === undefined || userNamespace ? undefined : own(openCgroup(cgroup.folderV2)),
     joined: Object.fromEntries(Object.entries(namespaces).map(([kind, fd]) => [kind, handed.add(fd)])),
+    userNamespace: userNamespace === undefined ? undefined : handed.add(userNamespace.fd),
+    devices: userNamespace && standard.map(({ path }) => ({ path, mount: own(cloneMount(path)) })),
     firstStray: 0,
     reportsEnd: hooks !== undefined,
   };
@@ -153,7 +166,7 @@ function prepare(
 }
 
 /** HOME comes last, unless it was given. */
-function environmentOf(spec: ContainerSpec, { home }: Identity): string[] {
+export function environmentOf(spec: Pick<ContainerSpec, 'env'>, { home }: Identity): string[] {
   return variable(spec.env, 'HOME') === undefined ? [...spec.env, `HOME=${home}`] : spec.env;
 }
 

@@ -1,7 +1,7 @@
 /** What is looked up and made in a container's root before it starts, below the descriptor of its detached mount. */
-import { closeSync, constants, fstatSync } from 'node:fs';
+import { chownSync, closeSync, constants, fstatSync } from 'node:fs';
 import { isErrno, KnownError } from '../../../store/errors.js';
-import { makeDirectoriesInRoot, readTextInRoot } from '../../../store/fs/inside-root.js';
+import { makeDirectoriesInRoot, readTextInRoot, statInRoot } from '../../../store/fs/inside-root.js';
 import { O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS } from '../../../store/linux/flags.js';
 import { openAt2 } from '../../../store/linux/inode.js';
 import { cstring } from '../../../store/linux/libc.js';
@@ -34,12 +34,18 @@ export function lookUpUser(rootfs: number, spec: ContainerSpec): Identity {
   });
 }
 
-/** Makes the working directory, owned by root with mode 0755 whoever the user is, as Docker does. */
-export function makeWorkdir(rootfs: number, workdir: string): void {
+/**
+ * Makes the working directory, owned by root with mode 0755 whoever the user is, as Docker does.
+ *
+ * @param root whom the container's root is on the host, if another
+ */
+export function makeWorkdir(rootfs: number, workdir: string, root?: { uid: number; gid: number }): void {
   if (workdir === '/') return;
+  const isNew = root !== undefined && statInRoot(rootfs, workdir) === undefined;
   try {
     const fd = makeDirectoriesInRoot(rootfs, workdir);
     const isDirectory = fstatSync(fd).isDirectory();
+    if (isNew) chownSync(`/proc/self/fd/${fd}`, root.uid, root.gid);
     closeSync(fd);
     if (isDirectory) return;
   } catch (cause) {

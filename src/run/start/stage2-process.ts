@@ -48,19 +48,21 @@ export interface Stage2Request {
   inherited: (report: number) => readonly number[];
   /** Where the executable goes if it cannot live in memory; a directory of root. */
   folder: string;
+  /** Whether this process has to live until its end; default true. */
+  keepsAlive?: boolean;
 }
 
-export function startStage2({ program, stdio, inherited, folder }: Stage2Request): Stage2Process {
+export function startStage2({ program, stdio, inherited, folder, keepsAlive = true }: Stage2Request): Stage2Process {
   const report = makePipe(constants.O_NONBLOCK);
   const file = placeExecutable(executable(program.architecture, program.image(REPORT)), folder);
   try {
     const descriptors = [...stdio, ...inherited(report.write)];
     // A session of its own: signals of the caller's terminal are for the caller, who hands them on to the container. With
     // --init the container sees this name as its first process.
-    const supervisor = spawnInSession({ path: file.path, argv: ['tsrun-init'], descriptors });
+    const supervisor = spawnInSession({ ...file.place, argv: ['tsrun-init'], descriptors });
     const pipe = reader(report.read);
     let isOver = false;
-    const ended = endOfChild(supervisor).then((exit) => {
+    const ended = endOfChild(supervisor, { keepsAlive }).then((exit) => {
       isOver = true;
       return exit;
     });
@@ -76,12 +78,17 @@ export function startStage2({ program, stdio, inherited, folder }: Stage2Request
   }
 }
 
-function placeExecutable(content: Buffer, folder: string): { path: string; release: () => void } {
+interface Executable {
+  place: { path: string; through?: number };
+  release: () => void;
+}
+
+function placeExecutable(content: Buffer, folder: string): Executable {
   const fd = sealedExecutable('tspull-stage2', content);
-  if (fd !== undefined) return { path: `/proc/self/fd/${fd}`, release: () => closeSync(fd) };
+  if (fd !== undefined) return { place: { path: `/proc/self/fd/${fd}`, through: fd }, release: () => closeSync(fd) };
   const path = `${folder}/stage2-${process.pid}`;
   writeFileSync(path, content, { mode: 0o700, flag: 'wx' });
-  return { path, release: () => rmSync(path) };
+  return { place: { path }, release: () => rmSync(path) };
 }
 
 const PROCESS_SIZE = 24;

@@ -1,6 +1,8 @@
-/** A pseudo-terminal in a devpts instance of the container's own: there it is /dev/pts/0. */
-import { closeSync, constants } from 'node:fs';
-import { openAt } from '../../../store/linux/inode.js';
+/** Pseudo-terminals in the devpts instance of a container. */
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { KnownError } from '../../../store/errors.js';
+import { O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS } from '../../../store/linux/flags.js';
+import { openAt, openAt2 } from '../../../store/linux/inode.js';
 import { bind, check, cstring } from '../../../store/linux/libc.js';
 import { newMount } from '../../../store/linux/mount.js';
 import { MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID } from '../../../store/linux/mount-flags.js';
@@ -14,8 +16,8 @@ const TIOCGPTPEER = 0x5441;
 const TIOCSWINSZ = 0x5414;
 
 export interface Pty {
-  /** The detached mount of the devpts instance. */
-  devpts: number;
+  /** The detached mount of the devpts instance; undefined for that of a container that runs. */
+  devpts: number | undefined;
   master: number;
   slave: number;
 }
@@ -25,19 +27,48 @@ export interface WindowSize {
   columns: number;
 }
 
+const OPEN_FLAGS = constants.O_RDWR | constants.O_NOCTTY;
+/** The number of the device: major 5, minor 2. */
+const PTMX = 0x502;
+
+/** In a new instance, where it is /dev/pts/0. */
 export function openPty(size: WindowSize): Pty {
   const parameters = [['newinstance'], ['ptmxmode', '0666'], ['mode', '0620'], ['gid', '5']] as const;
   const devpts = newMount('devpts', 'devpts', parameters, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
-  const flags = constants.O_RDWR | constants.O_NOCTTY;
-  const master = openAt(devpts, cstring('ptmx'), flags);
+  try {
+    return { devpts, ...openPair(openAt(devpts, cstring('ptmx'), OPEN_FLAGS), size) };
+  } catch (error) {
+    closeSync(devpts);
+    throw error;
+  }
+}
+
+/**
+ * In the instance of a container that runs.
+ *
+ * @param root a descriptor of its root, where somebody may have put anything in place of the device
+ */
+export function openPtyOf(root: number, size: WindowSize): Pty {
+  const resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS;
+  const found = openAt2(root, cstring('/dev/pts/ptmx'), O_PATH, resolve);
+  try {
+    const stats = fstatSync(found);
+    if (!stats.isCharacterDevice() || stats.rdev !== PTMX)
+      throw new KnownError('E_RUN', 'the container has no terminals: its /dev/pts/ptmx is something else');
+    return { devpts: undefined, ...openPair(openSync(`/proc/self/fd/${found}`, OPEN_FLAGS), size) };
+  } finally {
+    closeSync(found);
+  }
+}
+
+function openPair(master: number, size: WindowSize): { master: number; slave: number } {
   try {
     check(cIoctl(master, TIOCSPTLCK, Buffer.alloc(4)), 'ioctl', 'TIOCSPTLCK');
     setWindowSize(master, size);
-    const slave = check(cIoctlNumber(master, TIOCGPTPEER, flags | 0o2000000), 'ioctl', 'TIOCGPTPEER');
-    return { devpts, master, slave };
+    const slave = check(cIoctlNumber(master, TIOCGPTPEER, OPEN_FLAGS | 0o2000000), 'ioctl', 'TIOCGPTPEER');
+    return { master, slave };
   } catch (error) {
     closeSync(master);
-    closeSync(devpts);
     throw error;
   }
 }

@@ -4,7 +4,7 @@ import { closeSync, createWriteStream, read } from 'node:fs';
 import { promisify } from 'node:util';
 import { isErrno } from '../../../store/errors.js';
 import type { StandardStreams } from '../start/standard-streams.js';
-import { openPty, type Pty, setWindowSize, type WindowSize } from './pty.js';
+import { type Pty, setWindowSize, type WindowSize } from './pty.js';
 import { enterRawMode } from './raw-mode.js';
 
 const readAsync = promisify(read);
@@ -18,8 +18,16 @@ export interface TerminalStreams extends StandardStreams {
 /** What a terminal has when nobody says: programs that divide by the width live longer. */
 const UNKNOWN_SIZE: WindowSize = { rows: 24, columns: 80 };
 
-export function terminalStreams(interactive: boolean): TerminalStreams {
-  const pty = openPty(windowSize() ?? UNKNOWN_SIZE);
+export interface TerminalWish {
+  /** Whether what is typed goes to the container. */
+  interactive: boolean;
+  open: (size: WindowSize) => Pty;
+  /** What of it does; default all. */
+  filter?: (typed: Buffer) => Buffer;
+}
+
+export function terminalStreams({ interactive, open, filter = (typed) => typed }: TerminalWish): TerminalStreams {
+  const pty = open(windowSize() ?? UNKNOWN_SIZE);
   let ended: Promise<void> = Promise.resolve();
   let restore: () => void = () => {};
   const onResize = (): void => {
@@ -31,11 +39,11 @@ export function terminalStreams(interactive: boolean): TerminalStreams {
     stdio: [pty.slave, pty.slave, pty.slave],
     started() {
       closeSync(pty.slave);
-      closeSync(pty.devpts);
+      if (pty.devpts !== undefined) closeSync(pty.devpts);
       if (interactive && process.stdin.isTTY) restore = enterRawMode(0);
       process.on('SIGWINCH', onResize);
       onResize();
-      ended = connect(pty.master, interactive);
+      ended = connect(pty.master, interactive ? filter : undefined);
     },
     async finished() {
       await ended;
@@ -54,14 +62,14 @@ function windowSize(): WindowSize | undefined {
 }
 
 /** Settles when the last holder of the other side closed it and all that was written there is copied. */
-async function connect(master: number, interactive: boolean): Promise<void> {
+async function connect(master: number, filter: TerminalWish['filter']): Promise<void> {
   // Its end closes the descriptor, after a write that is under way.
-  const input = interactive ? createWriteStream('', { fd: master }) : undefined;
+  const input = filter === undefined ? undefined : createWriteStream('', { fd: master });
   input?.on('error', rethrowUnlessGone);
   const type = (bytes: Buffer): void => {
-    if (input?.destroyed === false) input.write(bytes);
+    if (input?.destroyed === false) input.write(filter?.(bytes) ?? bytes);
   };
-  if (interactive) process.stdin.on('data', type);
+  if (input !== undefined) process.stdin.on('data', type);
   try {
     await copyOutput(master);
   } finally {

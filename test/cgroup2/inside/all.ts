@@ -6,4 +6,5 @@ import './processes.js';
 import './devices.js';
 import './life.js';
 import './runtimes.js';
+import './apparmor.js';
 import './surroundings.js';

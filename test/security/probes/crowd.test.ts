@@ -118,6 +118,9 @@ test(`${ATTACKED} starts while another container swaps the mount point for a lin
   await Promise.all([worker(), worker()]);
   attacker.kill('SIGKILL');
   await attacker.ended;
+  // The next one sweeps what was killed.
+  assert.equal((await tsrunAsync(root, ['--rm', 'probes', 'true']).ended).status, 0);
+  assert.deepEqual(readdirSync(join(root, 'tspull/live')), []);
   t.diagnostic(JSON.stringify({ ...outcomes, reasons: [...reasons] }));
   assert.deepEqual(wrong, []);
   assert.deepEqual(readdirSync(canary), [], 'nothing was made outside');

@@ -124,9 +124,10 @@ test('N03 whatever the settings of Node, a container starts', { skip }, () => {
 test('N04 the processes around a container have no environment, folder or descriptor of the caller', { skip }, (t) => {
   const dir = tempDir(t);
   writeFileSync(join(dir, 'secret'), 'x');
-  const script = `exec 7<"$1/secret"; SECRET=1 $TSRUN --rm -v "$1:/v" probes sh -c '${loop}' & ${wait}
+  const script = `exec 7<"$1/secret"; SECRET=1 $TSRUN --rm -v "$1:/v" probes sh -c '${loop}' & n=$!; ${wait}
     for p in /proc/[0-9]*; do
       test "$(tr '\\0' ' ' <$p/cmdline 2>/dev/null)" = "tsrun-init " || continue
+      parent=$(cut -d" " -f4 $p/stat); test $parent = $n || test $(cut -d" " -f4 /proc/$parent/stat) = $n || continue
       grep -q "$1" /proc/$(cut -d" " -f4 $p/stat)/environ 2>/dev/null; echo "$(wc -c <$p/environ) $(readlink $p/cwd) $(ls $p/fd | wc -l)"
     done | sort -u; rm "$1/up"; wait`;
   assert.equal(tsrun(root, [dir], { shell: script }).stdout, '0 / 0\n');

@@ -20,8 +20,8 @@ function program(name: string, ...args: string[]): { status: number | null; stdo
 
 test('a container that ended is listed and removed; what is unknown is said', { skip }, () => {
   assert.equal(tsrun(root, ['--name', 'kept', 'bb', 'sh', '-c', 'exit 4']).status, 4);
-  assert.match(program('tscontainer', 'ls').stdout, /^CONTAINER ID +IMAGE +COMMAND +CREATED +STATUS +NAMES\n$/);
-  assert.match(program('tscontainer', 'ps', '-a').stdout, / bb .*"sh -c exit 4" .* Exited \(4\) .* ago +kept\n$/);
+  assert.match(program('tscontainer', 'ls').stdout, /^CONTAINER ID +IMAGE +COMMAND +CREATED +STATUS +PORTS +NAMES\n$/);
+  assert.match(program('tscontainer', 'ps', '-a').stdout, / bb .*"sh -c 'exit 4'" .* Exited \(4\) .* ago +kept\n$/);
   const id = program('tscontainer', 'ls', '-aq', '--no-trunc').stdout.trim();
   assert.match(id, /^[0-9a-f]{64}$/);
   const removed = program('tscontainer', 'rm', 'nosuch', id.slice(0, 7));

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { containerFiles } from '../../../src/containers/container-files.js';
 import { findHierarchies } from '../../../src/run/cgroup/hierarchies.js';
 import { addImage, busybox, layerRoot } from '../../support/layer-root.js';
 import { missing } from '../../support/needs.js';
@@ -19,6 +21,36 @@ test('memory: what takes more is killed, 137', { skip: needs('memory') }, () => 
   assert.equal(tsrun(root, [...args, 'dd', 'if=/dev/zero', 'of=/dev/null', 'bs=64M', 'count=1']).status, 137);
   assert.equal(tsrun(root, [...args, 'dd', 'if=/dev/zero', 'of=/dev/null', 'bs=1M', 'count=1']).status, 0);
 });
+
+test('memory with --init: the command is killed and init ends as it did; the record of a kept container says so', {
+  skip: needs('memory'),
+}, () => {
+  const flags = ['--init', '-m', '16m', '--memory-swap', '16m'];
+  const hog = ['dd', 'if=/dev/zero', 'of=/dev/null', 'bs=64M', 'count=1'];
+  assert.equal(tsrun(root, ['--name', 'hog', ...flags, 'bb', ...hog]).status, 137);
+  const id = readlinkSync(join(root, 'tspull/names/hog'));
+  const record = JSON.parse(readFileSync(containerFiles(root, id).record, 'utf8'));
+  assert.deepEqual([record.exitCode, record.oomKilled], [137, true]);
+});
+
+test('a fork bomb that ignores signals, in sessions of its own, is over with the container', {
+  skip: needs('pids'),
+}, () => {
+  const word = `${4_000_000 + process.pid}`;
+  const bomb = `trap "" TERM INT; f() { setsid sh -c "trap '' TERM; sleep ${word}" & f & }; f 2>/dev/null; f 2>/dev/null; sleep 1; exit 3`;
+  const { status } = tsrun(root, ['--rm', '--pids-limit', '30', '--timeout', '20', 'bb', 'sh', '-c', bomb]);
+  assert.ok(status === 3 || status === 2, String(status));
+  const left = readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && commandOf(pid).includes(`sleep\0${word}`));
+  assert.deepEqual(left, []);
+});
+
+function commandOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+  } catch {
+    return '';
+  }
+}
 
 test('processes: a fork bomb stays small', { skip: needs('pids') }, () => {
   const script = 'i=0; while test $i -lt 40; do sleep 5 & i=$((i+1)); done; echo all';

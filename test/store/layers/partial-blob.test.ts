@@ -50,10 +50,13 @@ function replayed(partial: PartialBlob): Buffer {
 }
 
 function keep(root: string): string {
-  const partial = open(root);
-  assert.equal(replayed(partial).length, 0);
-  for (const piece of pieces) partial.append(piece);
-  partial.close();
+  for (const [at, piece] of pieces.entries()) {
+    const partial = open(root);
+    assert.equal(replayed(partial).length, cuts[at]);
+    partial.append(piece);
+    // What has not been written yet becomes a piece of its own.
+    partial.close();
+  }
   return join(root, 'tspull/partial', digest.replace(':', '-'));
 }
 
@@ -70,14 +73,15 @@ test('what was kept comes back, and more can be added', (t) => {
   assert.deepEqual(replayed(open(root)), blob);
 });
 
-test('a piece larger than any the format knows is divided', (t) => {
-  const root = rootOf(t);
-  const large = randomBytes(2_500_000);
-  const partial = open(root, large.length);
-  partial.append(large);
-  partial.close();
-  assert.deepEqual(replayed(open(root, large.length)), large);
-});
+for (const chunkBytes of [1, 997, 65_536, 262_136, 262_144, 2_500_000])
+  test(`chunks of ${chunkBytes} bytes come back, wherever pieces begin and end`, (t) => {
+    const root = rootOf(t);
+    const large = randomBytes(Math.min(2_500_000, chunkBytes * 5000));
+    const partial = open(root, large.length);
+    for (let at = 0; at < large.length; at += chunkBytes) partial.append(large.subarray(at, at + chunkBytes));
+    partial.close();
+    assert.ok(replayed(open(root, large.length)).equals(large));
+  });
 
 test('cut off at any byte, the whole pieces before it are good', (t) => {
   const root = rootOf(t);

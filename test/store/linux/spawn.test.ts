@@ -35,6 +35,16 @@ describe('a program started by posix_spawn', () => {
     assert.deepEqual(await endOf(sleeping), { signal: 9 });
   });
 
+  test('is found by a descriptor, whatever numbers the others get', async () => {
+    const opened: number[] = [];
+    while ((opened.at(-1) ?? 0) < 80) opened.push(openSync('/bin/true', 'r'));
+    const low = opened.find((fd) => fd < 40) ?? 0;
+    const path = `/proc/self/fd/${opened.at(-1)}`;
+    const pid = spawnInSession({ path, argv: ['true'], descriptors: Array(60).fill(low), through: opened.at(-1) ?? 0 });
+    for (const fd of opened) closeSync(fd);
+    assert.deepEqual(await endOf(pid), { code: 0 });
+  });
+
   test('that does not exist is an error', () => {
     const start = () => spawnInSession({ path: '/nonexistent', argv: ['x'], descriptors: [0, 1, 2] });
     assert.throws(start, { syscall: 'posix_spawn', code: 'ENOENT' });

@@ -25,6 +25,11 @@ for (const [what, archive, tree, also] of accepted)
       const again = extractTo({ dir: join(root, `layer-${chunk}`), archive, blob: gzipSync(archive), chunk });
       assert.deepEqual(listTree(again.diff), [...tree].sort(), `chunks of ${chunk}`);
     }
+    // Without a umask modes are given when something is made, not afterwards.
+    const umask = process.umask(0);
+    t.after(() => process.umask(umask));
+    const unmasked = extractTo({ dir: join(root, 'unmasked'), archive });
+    assert.deepEqual(listTree(unmasked.diff), [...tree].sort(), 'without a umask');
     assert.equal(readFileSync(join(root, 'canary'), 'utf8'), 'untouched');
   });
 

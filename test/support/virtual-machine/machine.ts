@@ -90,7 +90,7 @@ const kernelParameters = [
   // What costs time and protects nobody here.
   'mitigations=off',
   'init_on_alloc=0',
-  'lsm=capability',
+  'lsm=capability,apparmor',
   'rcupdate.rcu_expedited=1',
 ];
 
