@@ -25,6 +25,7 @@ export const errorCodes = {
   E_STORE_IO: 'reading or writing the data root failed',
   E_NO_IMAGE: 'no such image in the data root',
   E_NO_CONTAINER: 'no such container',
+  E_NO_VOLUME: 'no such volume',
   E_CONFLICT: 'the object is in use, or the name is taken',
   E_TEMPLATE: 'a --format template is wrong',
   E_RUN: 'a container cannot be set up',

@@ -29,10 +29,10 @@ const rooms: Record<string, readonly string[]> = {
   'src/pull': ['src/reference.ts', 'src/registry', 'store'],
   'src/run': ['src/containers', 'store'],
   'src/supervisor': ['src/containers', 'src/run', 'store'],
-  'src/life': ['src/containers', 'src/run', 'src/supervisor/spawn-supervisor.ts', 'store'],
+  'src/life': ['src/reference.ts', 'src/containers', 'src/run', 'src/supervisor/spawn-supervisor.ts', 'store'],
   'src/views': ['src/containers', 'src/images', 'src/run', 'src/template', 'store'],
-  'src/library': ['src/images', 'src/pull', 'src/run', 'src/template', 'store'],
-  'src/index.ts': ['src/library', 'src/pull', 'src/run', 'store/errors.ts', 'store/oci'],
+  'src/library': ['src/containers', 'src/images', 'src/life', 'src/pull', 'src/run', 'src/template', 'store'],
+  'src/index.ts': ['src/containers', 'src/library', 'src/life', 'src/pull', 'src/run', 'store/errors.ts', 'store/oci'],
   'src/cli': ['src', 'store'],
 };
 

@@ -26,6 +26,7 @@ interface Flags {
   time?: number;
   signal?: string;
   force?: boolean;
+  volumes?: boolean;
   attach?: boolean;
   interactive?: boolean;
   detachKeys: string;
@@ -84,9 +85,9 @@ export function addLifeCommands(program: Command, context: CliContext): void {
   each('kill', 'Kill one or more running containers', (root, name, { signal = 'KILL' }) =>
     killContainer(root, name, signalNumber(signal)),
   ).option('-s, --signal <string>', 'signal to send to the container (default KILL)');
-  each('rm', 'Remove one or more containers', async (root, name, { force = false }) => {
+  each('rm', 'Remove one or more containers', async (root, name, { force = false, volumes = false }) => {
     try {
-      return await destroyContainer(root, name, force);
+      return await destroyContainer(root, name, force, volumes);
     } catch (error) {
       // As with rm(1), and with docker.
       if (!(force && error instanceof KnownError && error.code === 'E_NO_CONTAINER')) throw error;
@@ -95,6 +96,7 @@ export function addLifeCommands(program: Command, context: CliContext): void {
     }
   })
     .alias('remove')
+    .option('-v, --volumes', 'remove anonymous volumes associated with the container')
     .option('-f, --force', 'force the removal of a running container (uses SIGKILL)');
   each('pause', 'Pause all processes within one or more containers', (root, name) => pauseContainer(root, name, true));
   each('unpause', 'Unpause all processes within one or more containers', (root, name) =>

@@ -99,7 +99,8 @@ export const runFlags: readonly Flag[] = [
   value('userns', 'string', "User namespace to use: a user of /etc/subuid, 'default', or host"),
   value('uts', 'string', 'UTS namespace to use (host, container:NAME)'),
   on('version', 'Show the version'),
-  value('volume', 'list', 'Bind mount a directory or file', 'v'),
+  value('volume', 'list', 'Mount a directory or file of the host, or a volume', 'v'),
+  value('volumes-from', 'list', 'Mount volumes from the specified container(s)'),
   value('workdir', 'string', 'Working directory inside the container', 'w'),
 ];
 

@@ -29,6 +29,7 @@ export function optionsFromFlags(flags: ParsedFlags, caller: NodeJS.ProcessEnv):
       ...flags.all('mount').map(mountFlag),
       ...flags.all('tmpfs').map(tmpfsFlag),
     ],
+    volumesFrom: flags.all('volumes-from'),
     readonly: flags.has('read-only'),
     shmSize: sizeFlag(flags.last('shm-size'), '--shm-size'),
     network: networkFlag(flags.last('network') ?? flags.last('net')),

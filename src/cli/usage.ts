@@ -41,10 +41,8 @@ function joinBooleans(args: readonly string[]): string[] {
 }
 
 function usageError(program: Command, args: readonly string[], error: CommanderError): UsageError {
-  const command =
-    program.commands.find((child) => args.some((arg) => arg === child.name() || child.aliases().includes(arg))) ??
-    program;
-  const path = command === program ? program.name() : `${program.name()} ${command.name()}`;
+  const command = commandIn(program, args);
+  const path = pathOf(command);
   const advice = `\n\nUsage:  ${path} ${command.usage()}\n\nRun '${path} --help' for more information`;
   const quoted = /'([^']*)'/.exec(error.message)?.[1] ?? '';
   switch (error.code) {
@@ -59,6 +57,21 @@ function usageError(program: Command, args: readonly string[], error: CommanderE
     default:
       return new UsageError(`${program.name()}: ${error.message.replace(/^error: /, '')}${advice}`, wrongArguments);
   }
+}
+
+/** The innermost command that is named. */
+function commandIn(command: Command, args: readonly string[]): Command {
+  const at = args.findIndex((arg) => command.commands.some((child) => isCalled(child, arg)));
+  const child = command.commands.find((candidate) => isCalled(candidate, args[at] ?? ''));
+  return child === undefined ? command : commandIn(child, args.slice(at + 1));
+}
+
+const isCalled = (command: Command, name: string): boolean =>
+  command.name() === name || command.aliases().includes(name);
+
+/** With the names of the program and of the groups that it is in. */
+function pathOf(command: Command): string {
+  return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
 }
 
 /** commander's "option '-f, --filter <filter>' argument 'x' is invalid. why" in Docker's words. */
@@ -77,8 +90,8 @@ function flagIn(text: string): string {
 /** @throws UsageError with Docker's sentence */
 export function checkArity(command: Command, given: readonly string[], { least, most }: Arity): void {
   if (given.length >= least && given.length <= most) return;
-  const program = command.parent?.name() ?? command.name();
-  const path = command.parent === null ? program : `${program} ${command.name()}`;
+  const path = pathOf(command);
+  const [program = ''] = path.split(' ');
   const plural = (count: number) => `${count} argument${count === 1 ? '' : 's'}`;
   let want = `at most ${plural(most)}`;
   if (least === most) want = plural(least);

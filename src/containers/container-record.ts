@@ -2,6 +2,7 @@ import { readFileSync, renameSync } from 'node:fs';
 import { isErrno, KnownError } from '../../store/errors.js';
 import { writeNewFile } from '../../store/fs/exact-mode.js';
 import { containerFiles } from './container-files.js';
+import type { RecordedMount } from './mount-request.js';
 
 export type ContainerState = 'created' | 'running' | 'paused' | 'restarting' | 'exited';
 
@@ -37,6 +38,8 @@ export interface ContainerRecord {
   created: string;
   /** Removed as soon as it ends. */
   autoRemove: boolean;
+  /** All that is mounted into it, the volumes of its image among them. */
+  mounts?: RecordedMount[];
   /** The id of the container whose network and files about it this one uses. */
   networkOf?: string;
   /** Folders below cgroup mounts that are the container's own. */

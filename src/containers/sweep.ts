@@ -6,6 +6,7 @@ import { killProcesses, removeCgroups } from './cgroup-folders.js';
 import { containerFiles, liveDir } from './container-files.js';
 import { releaseNamesOf } from './container-name.js';
 import { type ContainerRecord, readRecord, writeRecord } from './container-record.js';
+import { recordEvent } from './events/journal.js';
 import { removeContainer } from './remove-container.js';
 
 /**
@@ -32,8 +33,10 @@ function removeUnrecorded(root: string, id: string): void {
 
 function bury(root: string, record: ContainerRecord): void {
   for (const folder of record.cgroups) killProcesses(folder);
+  if (!['exited', 'created'].includes(record.state)) recordEvent(root, record, 'die', { exitCode: '137' });
   if (record.autoRemove || (record.state === 'created' && record.request === undefined)) {
     removeContainer(root, record);
+    recordEvent(root, record, 'destroy');
     return;
   }
   removeCgroups(record.cgroups);

@@ -7,6 +7,7 @@ import { checkName, claimName, releaseName } from '../containers/container-name.
 import { type ContainerRecord, readRecord, writeRecord } from '../containers/container-record.js';
 import { type ControlClient, controlClient } from '../containers/control/control-client.js';
 import { connectToControl } from '../containers/control/control-socket.js';
+import { recordEvent } from '../containers/events/journal.js';
 import { findContainer } from '../containers/list-containers.js';
 import { releaseImageLayers } from '../containers/release-image.js';
 import { removeContainer } from '../containers/remove-container.js';
@@ -202,12 +203,17 @@ export async function renameContainer(root: string, name: string, to: string): P
   releaseName(root, record.name, record.id);
 }
 
-/** @param force ends it first */
-export async function destroyContainer(root: string, name: string, force: boolean): Promise<void> {
+/**
+ * @param force ends it first
+ * @param volumes removes also the volumes that nobody gave a name, as far as no other container uses them
+ */
+export async function destroyContainer(root: string, name: string, force: boolean, volumes = false): Promise<void> {
   const record = find(root, name);
   const { live } = containerFiles(root, record.id);
   if (force) await endByForce(root, record);
-  using lock = force ? await acquireWithin(live, PATIENCE_MS) : tryAcquire(live, 'exclusive');
+  // Its supervisor may still be on its way out, or removing it.
+  const ends = force || record.state === 'exited';
+  using lock = ends ? await acquireWithin(live, PATIENCE_MS) : tryAcquire(live, 'exclusive');
   if (lock === undefined)
     throw new KnownError(
       'E_CONFLICT',
@@ -216,7 +222,8 @@ export async function destroyContainer(root: string, name: string, force: boolea
   // With --rm it may have removed itself by now.
   const latest = readRecord(root, record.id);
   if (latest === undefined) return;
-  removeContainer(root, latest);
+  removeContainer(root, latest, !volumes);
+  recordEvent(root, latest, 'destroy');
   await releaseImageLayers(root, latest);
 }
 
@@ -252,6 +259,10 @@ export function changeAtRest(root: string, id: string, change: Partial<Container
   using lock = tryAcquire(containerFiles(root, id).live, 'exclusive');
   if (lock === undefined) throw new KnownError('E_CONFLICT', `the container ${id} is being started: try again`);
   const record = readRecord(root, id);
-  if (record !== undefined) writeRecord(root, { ...record, ...change });
+  if (record !== undefined) {
+    const changed = { ...record, ...change };
+    writeRecord(root, changed);
+    if (changed.name !== record.name) recordEvent(root, changed, 'rename', { oldName: `/${record.name}` });
+  }
   removeLockFile(containerFiles(root, id).live);
 }

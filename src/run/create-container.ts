@@ -7,10 +7,13 @@ import { parseChainId } from '../../store/oci/digest.js';
 import { containerFiles, makeContainerFolders } from '../containers/container-files.js';
 import { checkName, claimName, claimRandomName } from '../containers/container-name.js';
 import { type ContainerRecord, type RestartPolicy, writeRecord } from '../containers/container-record.js';
+import { recordEvent } from '../containers/events/journal.js';
 import { removeContainer } from '../containers/remove-container.js';
 import { sweepDeadContainers } from '../containers/sweep.js';
 import { hostWith, joinedBy } from './join/joined-by.js';
 import type { JoinedContainers } from './join/joined-containers.js';
+import { makeVolumes } from './mounts/make-volumes.js';
+import { planMounts } from './mounts/plan-mounts.js';
 import type { RunImage, RunOptions } from './run-options.js';
 import { type ContainerSpec, containerSpec } from './spec/container-spec.js';
 
@@ -39,9 +42,11 @@ export async function createContainer(
   try {
     writeRecord(root, record);
     await pinLayers(root, record);
+    await makeVolumes(root, record);
     record.request = { config: image.config, command: [...command], options };
     if (restart !== undefined) record.restart = restart;
     writeRecord(root, record);
+    recordEvent(root, record, 'create');
     removeLockFile(containerFiles(root, record.id).live);
     return { record, warnings: spec.warnings };
   } catch (error) {
@@ -67,10 +72,11 @@ export async function beginContainer(
   }
   makeContainerFolders(root);
   sweepDeadContainers(root);
+  const mounts = planMounts(root, image.config, options);
   // Another process that sweeps may have the new file for a moment; it takes it for that of a dead container and lets go.
   const files = containerFiles(root, id);
   const lock = await acquire(files.live, 'exclusive');
-  const record = newRecord(request, spec);
+  const record: ContainerRecord = { ...newRecord(request, spec), mounts };
   if (joined.networkOf !== undefined) record.networkOf = joined.networkOf;
   try {
     mkdirSync(files.dir, 0o700);

@@ -28,6 +28,7 @@ function runConfig(config: unknown): ImageRunConfig {
     User: text('User'),
     WorkingDir: text('WorkingDir'),
     StopSignal: text('StopSignal'),
+    Volumes: isRecord(config['Volumes']) ? (config['Volumes'] as Record<string, object>) : null,
     Labels: labels(config['Labels']),
     Healthcheck: healthcheck(config['Healthcheck']),
   };

@@ -1,4 +1,7 @@
 import type { ChainId } from '../../store/oci/digest.js';
+import type { MountRequest } from '../containers/mount-request.js';
+
+export type { BindMount, HostMount, MountRequest, TmpfsMount, VolumeMount } from '../containers/mount-request.js';
 
 /** The `config` object of an image's configuration, as far as a run reads it. The names are the format's. */
 export interface ImageRunConfig {
@@ -8,6 +11,8 @@ export interface ImageRunConfig {
   User?: string | null;
   WorkingDir?: string | null;
   StopSignal?: string | null;
+  /** Paths that get anonymous volumes, as keys. */
+  Volumes?: Record<string, object> | null;
   Labels?: Record<string, string> | null;
   Healthcheck?: ImageHealthcheck | null;
 }
@@ -31,29 +36,6 @@ export interface RunImage {
   chainId: ChainId | undefined;
   config: ImageRunConfig;
 }
-
-/** A directory or file of the host that a container sees at `target`. */
-export interface BindMount {
-  type: 'bind';
-  source: string;
-  target: string;
-  readonly?: boolean;
-  /** Make a missing source a directory (`-v`), rather than fail (`--mount`). */
-  createSource?: boolean;
-  /** How mounts spread between host and container; private unless said. */
-  propagation?: 'private' | 'rprivate' | 'slave' | 'rslave' | 'shared' | 'rshared';
-  /** Leave out what is mounted below the source. */
-  nonRecursive?: boolean;
-}
-
-export interface TmpfsMount {
-  type: 'tmpfs';
-  target: string;
-  /** Options of mount(8), comma separated. */
-  options?: string;
-}
-
-export type MountRequest = BindMount | TmpfsMount;
 
 export interface Ulimit {
   /** `nofile` */
@@ -104,6 +86,8 @@ export interface RunOptions {
   hostname?: string;
   domainname?: string;
   mounts?: MountRequest[];
+  /** Containers whose volumes and bind mounts this one gets too: `NAME`, `NAME:ro`. */
+  volumesFrom?: string[];
   readonly?: boolean;
   shmSize?: number;
   network?: 'none' | 'host' | OfContainer;

@@ -4,12 +4,14 @@
  */
 
 import { type ContainerRecord, writeRecord } from '../containers/container-record.js';
+import { recordEvent } from '../containers/events/journal.js';
 import { recordExit } from '../containers/record-exit.js';
 import { releaseImageLayers } from '../containers/release-image.js';
 import { removeContainer } from '../containers/remove-container.js';
 import { wasOutOfMemory } from './cgroup/memory-events.js';
 import { beginContainer, pinLayers } from './create-container.js';
 import { joinedBy } from './join/joined-by.js';
+import { makeVolumes } from './mounts/make-volumes.js';
 import type { RunHooks } from './run-hooks.js';
 import type { RunImage, RunOptions } from './run-options.js';
 import { makeCgroup, runInLayers, type Start } from './start-container.js';
@@ -52,6 +54,7 @@ export async function run(request: RunRequest): Promise<RunResult> {
     return await runToTheEnd(request, start);
   } catch (error) {
     removeContainer(root, record);
+    recordEvent(root, record, 'destroy');
     throw error;
   } finally {
     lock.release();
@@ -69,10 +72,13 @@ async function runToTheEnd(request: RunRequest, start: Start): Promise<RunResult
   const { root, record, spec, cgroup, hooks } = start;
   for (const warning of [...spec.warnings, ...cgroup.warnings]) onWarning?.(warning);
   await pinLayers(root, record);
+  await makeVolumes(root, record);
+  recordEvent(root, record, 'create');
   if (!record.autoRemove) {
     noteStart(record, request);
     writeRecord(root, record);
   }
+  recordEvent(root, record, 'start');
   const exitCode = await runInLayers(start);
   hooks?.ended({ root, mountId: record.mountId, cgroups: record.cgroups });
   return await finish(root, record, exitCode);
@@ -80,8 +86,11 @@ async function runToTheEnd(request: RunRequest, start: Start): Promise<RunResult
 
 async function finish(root: string, record: ContainerRecord, exitCode: number): Promise<RunResult> {
   const oomKilled = wasOutOfMemory(record.cgroups);
+  if (oomKilled) recordEvent(root, record, 'oom');
+  recordEvent(root, record, 'die', { exitCode: String(exitCode) });
   if (record.autoRemove) {
     removeContainer(root, record);
+    recordEvent(root, record, 'destroy');
     await releaseImageLayers(root, record);
   } else recordExit(root, record, { exitCode, oomKilled });
   return { id: record.id, name: record.name, exitCode, oomKilled };

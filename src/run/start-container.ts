@@ -8,6 +8,7 @@ import { type ContainerRecord, writeRecord } from '../containers/container-recor
 import { allFolders, type ContainerCgroup, prepareCgroup } from './cgroup/container-cgroup.js';
 import { hostWith } from './join/joined-by.js';
 import type { JoinedContainers } from './join/joined-containers.js';
+import { mountsOfHost } from './mounts/mounts-of-host.js';
 import type { RunHooks } from './run-hooks.js';
 import type { ImageRunConfig, RunOptions } from './run-options.js';
 import { type ContainerSpec, containerSpec } from './spec/container-spec.js';
@@ -69,8 +70,9 @@ export async function runInLayers({ root, record, spec, cgroup, joined, runtime,
   });
   const shown = record.networkOf === undefined ? files : { ...containerFiles(root, record.networkOf), dir: files.dir };
   const { namespaces = {} } = joined;
+  const mounts = mountsOfHost(root, record) ?? spec.mounts;
   const start = {
-    spec,
+    spec: { ...spec, mounts },
     rootfs,
     files: shown,
     cgroup,

@@ -17,6 +17,7 @@ import { openForRunning } from '../../store/store.js';
 import { containerFiles } from '../containers/container-files.js';
 import { readRecord } from '../containers/container-record.js';
 import { listenForControl } from '../containers/control/control-socket.js';
+import { recordEvent } from '../containers/events/journal.js';
 import { releaseImageLayers } from '../containers/release-image.js';
 import { removeContainer } from '../containers/remove-container.js';
 import { createControlServer } from './control-server.js';
@@ -77,6 +78,7 @@ async function standBy(path: string, id: string, first: Socket): Promise<void> {
     server.close();
     if (record.autoRemove && running !== undefined) {
       removeContainer(root, record);
+      recordEvent(root, record, 'destroy');
       await releaseImageLayers(root, record);
     }
     removeLockFile(files.live);

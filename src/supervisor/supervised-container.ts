@@ -9,6 +9,7 @@ import {
   type RestartPolicy,
   writeRecord,
 } from '../containers/container-record.js';
+import { recordEvent } from '../containers/events/journal.js';
 import { containerLimits } from '../run/cgroup/limits.js';
 import { wasOutOfMemory } from '../run/cgroup/memory-events.js';
 import { updateLimits } from '../run/cgroup/update-limits.js';
@@ -126,6 +127,7 @@ export class SupervisedContainer {
             if (process.failure() !== undefined) return;
             this.#process = process;
             this.#change({ state: 'running', pid: process.pid() ?? 0, started: timestamp(), error: undefined });
+            this.#event('start');
             onStarted();
             stopChecks = this.#startChecks();
           });
@@ -146,12 +148,14 @@ export class SupervisedContainer {
     const check = healthCheck((this.record.request?.config ?? {}) as ImageRunConfig, this.options);
     if (check === undefined) return undefined;
     const onHealth = (health: ContainerHealth): void => {
+      const before = this.record.health?.status;
       try {
         this.#change({ health });
       } catch (error) {
         // A full disk is no reason to end; the next result is written again.
         if (!isErrno(error, 'ENOSPC', 'EDQUOT')) throw error;
       }
+      if (health.status !== before && health.status !== 'starting') this.#event(`health_status: ${health.status}`);
     };
     return monitorHealth({ root: this.root, record: () => this.record, check, onHealth });
   }
@@ -159,12 +163,15 @@ export class SupervisedContainer {
   #recordEnd(end: { exitCode: number; oomKilled: boolean; error?: string }): void {
     removeCgroups(this.record.cgroups);
     this.#change({ ...end, state: 'exited', finished: timestamp(), cgroups: [], pid: undefined });
+    if (end.oomKilled) this.#event('oom');
+    this.#event('die', { exitCode: String(end.exitCode) });
   }
 
   /** @throws KnownError when it is not running */
   kill(signal: number): void {
     const { pid } = this.#running(`Cannot kill container: ${this.record.name}`);
     sendSignal(pid, signal);
+    this.#event('kill', { signal: String(signal) });
   }
 
   pause(): void {
@@ -172,12 +179,14 @@ export class SupervisedContainer {
     if (this.record.state === 'paused') throw conflict(`Container ${this.record.id} is already paused`);
     setFrozen(this.record.cgroups, true);
     this.#change({ state: 'paused' });
+    this.#event('pause');
   }
 
   unpause(): void {
     if (this.record.state !== 'paused') throw conflict(`Container ${this.record.id} is not paused`);
     setFrozen(this.record.cgroups, false);
     this.#change({ state: 'running' });
+    this.#event('unpause');
   }
 
   /** From now on no policy starts it. Ends it, if need be by force; the caller waits for {@link run}. */
@@ -187,10 +196,14 @@ export class SupervisedContainer {
     const { pid } = this.record;
     if (this.#process === undefined || pid === undefined) return;
     sendSignal(pid, signal);
+    this.#event('kill', { signal: String(signal) });
     if (this.record.state === 'paused') this.unpause();
+    void ended.then(() => this.#event('stop'));
     if (timeoutMs < 0) return;
     const hasEnded = await Promise.race([ended.then(() => true), delay(timeoutMs, false, { ref: false })]);
-    if (!hasEnded) this.killAll();
+    if (hasEnded) return;
+    this.killAll();
+    this.#event('kill', { signal: '9' });
   }
 
   /** SIGKILL for everything in it, frozen or not. */
@@ -201,7 +214,9 @@ export class SupervisedContainer {
   }
 
   setName(name: string): void {
+    const { name: oldName } = this.record;
     this.#change({ name });
+    this.#event('rename', { oldName: `/${oldName}` });
   }
 
   /** Other limits, and another policy. @throws KnownError when the kernel refuses a limit; then nothing is changed */
@@ -213,6 +228,10 @@ export class SupervisedContainer {
       updateLimits(this.record.cgroups, containerLimits(all, hostFacts()));
     Object.assign(this.options, options);
     this.#change({ request: { ...request, options: this.options }, ...(restart && { restart }) });
+  }
+
+  #event(action: string, more?: Record<string, string>): void {
+    recordEvent(this.root, this.record, action, more);
   }
 
   #running(what: string): { pid: number } {

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { isErrno, KnownError } from '../errors.js';
 import { servedWrong } from '../oci/descriptor.js';
 import type { DiffId, Digest } from '../oci/digest.js';
-import { algorithmOf } from '../oci/digest.js';
+import { algorithmOf, parseDiffId } from '../oci/digest.js';
 import { printable } from '../printable.js';
 import { createDecoder } from './decompress.js';
 import { archiveError } from './header.js';
@@ -48,7 +48,8 @@ export interface ExtractOptions {
   record: string;
   /** Of the blob as it travels; undefined where nobody named one, so that only what is inside is checked. */
   digest: Digest | undefined;
-  diffId: DiffId;
+  /** Undefined for an archive that is only being made. */
+  diffId: DiffId | undefined;
   /** Upper bound for the decoded bytes: what a small blob may expand to. */
   maxPlainBytes: number;
 }
@@ -100,11 +101,12 @@ export function extractLayer({ layer, record, digest, diffId, maxPlainBytes }: E
       decoder.finish();
       reader.finish();
       if (digest !== undefined) verify('blob', digest, `${algorithmOf(digest)}:${blobHash?.digest('hex')}`);
-      verify('uncompressed layer', diffId, `sha256:${plainHash.digest('hex')}`);
+      const found = parseDiffId(`sha256:${plainHash.digest('hex')}`);
+      if (diffId !== undefined) verify('uncompressed layer', diffId, found);
       tree.finish();
       split.finish();
       close();
-      return { diffId, size: tree.size, blobBytes, plainBytes, entries: reader.entries };
+      return { diffId: found, size: tree.size, blobBytes, plainBytes, entries: reader.entries };
     },
     close,
   };

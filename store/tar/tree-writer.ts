@@ -58,13 +58,17 @@ export class TreeWriter {
   #file: { fd: number; entry: TarEntry } | undefined;
   #size = 0;
 
+  readonly #whiteoutOf: typeof whiteoutOf;
+
   /**
    * @param root an open directory, the empty `diff` of the layer; it stays the caller's
    * @param exactModes what is made there has the very mode that is asked for, so it need not be set again
+   * @param isLayer false for an archive in which names of whiteouts are names like others
    */
-  constructor(root: number, exactModes: boolean) {
+  constructor(root: number, exactModes: boolean, isLayer = true) {
     this.#directories = new DirectoryCache(root, exactModes);
     this.#exactModes = exactModes;
+    this.#whiteoutOf = isLayer ? whiteoutOf : () => undefined;
   }
 
   /** Bytes as dockerd counts a layer's size: file lengths and symlink target lengths, each inode once. */
@@ -80,7 +84,7 @@ export class TreeWriter {
     const path = splitEntryPath(entry.name);
     if (path === undefined) return this.#mark('') && entry.payload === 0;
     checkIds(entry);
-    const whiteout = whiteoutOf(path.base);
+    const whiteout = this.#whiteoutOf(path.base);
     const parent = this.#directories.get(path.parent);
     if (whiteout !== undefined) {
       if (whiteout.kind === 'opaque') this.#opaque(parent.fd, path.parent);

@@ -3,10 +3,12 @@ import { closeSync, constants, openSync, readFileSync, readlinkSync } from 'node
 import { isAbsolute, posix } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { KnownError } from '../../../store/errors.js';
+import { randomId } from '../../../store/fs/random-id.js';
 import { O_PATH } from '../../../store/linux/flags.js';
 import { printable } from '../../../store/printable.js';
 import { containerFiles } from '../../containers/container-files.js';
 import type { ContainerRecord } from '../../containers/container-record.js';
+import { recordEvent } from '../../containers/events/journal.js';
 import { findContainer } from '../../containers/list-containers.js';
 import { trueRecord } from '../../containers/true-state.js';
 import { openFirstProcess } from '../join/first-process.js';
@@ -80,11 +82,14 @@ const notRunning = ({ id }: ContainerRecord): KnownError =>
 
 /** Starts the command; its streams are read until it ends. */
 export async function startExec(request: ExecRequest): Promise<ExecProcess> {
+  const note = noteExec(request);
   const { stage2, streams, check } = await begin(request);
+  note.started();
   const wait = async (): Promise<number> => {
     try {
       const status = statusOfEnd(await stage2.ended);
       check();
+      note.ended(status);
       await Promise.race([streams.finished(), delay(OUTPUT_PATIENCE_MS, undefined, { ref: false })]);
       return status;
     } finally {
@@ -100,15 +105,33 @@ export async function startExec(request: ExecRequest): Promise<ExecProcess> {
  * @throws KnownError with Docker's `exitCode` when it cannot be executed
  */
 export async function startDetachedExec(request: Omit<ExecRequest, 'streams'>): Promise<void> {
+  const note = noteExec(request);
   const guard = openGuard();
   try {
     const { stage2, check } = await begin({ ...request, streams: () => noStreams() }, guard.fd);
     await guard.released();
     check();
+    note.started();
     stage2.close();
   } finally {
     await guard.released();
   }
+}
+
+/** Its events, with Docker's names. The end of one that is left alone is nobody's to note. */
+function noteExec({ root, record, command }: Omit<ExecRequest, 'streams'>): {
+  started(): void;
+  ended(status: number): void;
+} {
+  const [program = '', ...args] = command;
+  const execID = randomId();
+  const note = (action: string, more?: Record<string, string>): void =>
+    recordEvent(root, record, action, { execID, ...more });
+  note(`exec_create: ${program} ${args.join(' ')}`);
+  return {
+    started: () => note(`exec_start: ${program} ${args.join(' ')}`),
+    ended: (status) => note('exec_die', { exitCode: String(status) }),
+  };
 }
 
 interface Begun {

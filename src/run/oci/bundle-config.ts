@@ -5,7 +5,7 @@ import { defaultDeviceRules } from '../cgroup/device-rules.js';
 import type { Limits } from '../cgroup/limits.js';
 import { CPU_PERIOD } from '../cgroup/limits.js';
 import { maskedPaths, readonlyPaths } from '../program/kernel-mounts.js';
-import type { MountRequest } from '../run-options.js';
+import type { HostMount } from '../run-options.js';
 import { capabilityNames } from '../spec/capabilities.js';
 import type { ContainerSpec } from '../spec/container-spec.js';
 import { resources } from '../spec/rlimits.js';
@@ -20,7 +20,7 @@ export interface BundleRequest {
   /** Relative to the bundle. */
   rootfs: string;
   /** All mounts but those of the kernel's file systems. */
-  mounts: readonly MountRequest[];
+  mounts: readonly HostMount[];
   /** Paths of namespaces to join, by the spec's name. */
   joined: Readonly<Record<string, string>>;
 }
@@ -99,7 +99,7 @@ function kernelMounts(spec: ContainerSpec): OciMount[] {
   ];
 }
 
-function ociMount(request: MountRequest): OciMount {
+function ociMount(request: HostMount): OciMount {
   const { target: destination } = request;
   if (request.type === 'tmpfs') {
     const given = (request.options ?? '').split(',').filter(Boolean);

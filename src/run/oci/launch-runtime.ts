@@ -9,7 +9,7 @@ import { AT_FDCWD, MOVE_MOUNT_F_EMPTY_PATH, MS_PRIVATE, MS_REC } from '../../../
 import { printable } from '../../../store/printable.js';
 import * as c from '../program/constants.js';
 import { addDeathSignal, REPORT } from '../program/supervisor.js';
-import type { BindMount, MountRequest } from '../run-options.js';
+import type { BindMount, HostMount } from '../run-options.js';
 import { Program } from '../stage2/program.js';
 import { explainFailure, statusOf } from '../start/explain-failure.js';
 import { forwardSignals } from '../start/forward-signals.js';
@@ -105,7 +105,7 @@ function writeBundle({ spec, rootfs, files, namespaces }: LaunchRequest): void {
   mkdirSync(join(files.dir, ROOTFS), 0o700);
 }
 
-function withSource(mount: MountRequest): MountRequest {
+function withSource(mount: HostMount): HostMount {
   if (mount.type === 'bind' && mount.createSource) mkdirSync((mount as BindMount).source, { recursive: true });
   return mount;
 }

@@ -22,20 +22,30 @@ export interface Changes {
   isCut: boolean;
 }
 
+interface Limits {
+  most: number;
+  deepest: number;
+}
+
 const MOST_CHANGES = 10_000;
 /** Each level holds a descriptor. */
 const DEEPEST = 100;
 
 /**
- * @param mountId the writable layer; nothing runs in it any more
+ * @param mountId the writable layer; what a container that runs changes meanwhile is shown or not
  * @param mountPoints targets of the container's mounts, which the set-up made where they were missing
  */
-export function changedFiles(root: string, mountId: string, mountPoints: readonly string[]): Changes {
+export function changedFiles(
+  root: string,
+  mountId: string,
+  mountPoints: readonly string[],
+  { most, deepest }: Limits = { most: MOST_CHANGES, deepest: DEEPEST },
+): Changes {
   const lower = mountOverlay({ home: overlayHome(root), lower: readLower(root, mountId) });
   const upper = openAt(AT_FDCWD, cstring(layerDirs(root, mountId).diff), OPEN_DIRECTORY);
   const changes: Changes = { list: [], isCut: false };
   try {
-    const walk = { changes, lower, ours: new Set(mountPoints.flatMap(withParents)) };
+    const walk = { changes, lower, ours: new Set(mountPoints.flatMap(withParents)), limits: { most, deepest } };
     collect(walk, { fd: upper, path: '/', depth: 0, isOpaque: false });
   } finally {
     closeSync(upper);
@@ -51,6 +61,7 @@ interface Walk {
   /** The image's files, mounted. */
   lower: number;
   ours: ReadonlySet<string>;
+  limits: Limits;
 }
 
 interface Folder {
@@ -76,8 +87,8 @@ function collect(walk: Walk, folder: Folder): void {
   }
 }
 
-function isFull({ changes }: Walk, { depth }: Folder): boolean {
-  if (changes.list.length < MOST_CHANGES && depth <= DEEPEST) return false;
+function isFull({ changes, limits }: Walk, { depth }: Folder): boolean {
+  if (changes.list.length < limits.most && depth <= limits.deepest) return false;
   changes.isCut = true;
   return true;
 }
@@ -86,7 +97,8 @@ function collectEntry(walk: Walk, { fd, path: parent, depth, isOpaque }: Folder,
   const { list } = walk.changes;
   const path = posix.join(parent, name.toString());
   const entry = Buffer.concat([Buffer.from(`/proc/self/fd/${fd}/`), name]);
-  const stats = lstatSync(entry);
+  const stats = lstatSync(entry, { throwIfNoEntry: false });
+  if (stats === undefined) return;
   // overlayfs notes a deletion as a device with the number 0.
   if (stats.isCharacterDevice() && stats.rdev === 0) {
     list.push({ kind: 'deleted', path });

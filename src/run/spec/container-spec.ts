@@ -4,7 +4,7 @@ import { KnownError } from '../../../store/errors.js';
 import { printable } from '../../../store/printable.js';
 import { type DeviceRule, defaultDeviceRules, parseDeviceRule } from '../cgroup/device-rules.js';
 import { containerLimits, type Limits } from '../cgroup/limits.js';
-import type { ImageRunConfig, MountRequest, RunOptions } from '../run-options.js';
+import type { HostMount, ImageRunConfig, RunOptions } from '../run-options.js';
 import { appArmorProfile } from './apparmor.js';
 import { capabilityMask, hasCapability, missingPrivileges } from './capabilities.js';
 import { containerCommand } from './command.js';
@@ -28,7 +28,8 @@ export interface ContainerSpec {
   domainname: string | undefined;
   /** Which namespaces are the container's own; the mount namespace always is. */
   own: { pid: boolean; network: boolean; ipc: boolean; uts: boolean; cgroup: boolean };
-  mounts: MountRequest[];
+  /** Without volumes, whose places in the data root are known at the start. */
+  mounts: HostMount[];
   readonly: boolean;
   shmSize: number;
   capabilities: bigint;
@@ -97,7 +98,7 @@ export function containerSpec(
     hostname,
     domainname: options.domainname,
     own,
-    mounts: options.mounts ?? [],
+    mounts: (options.mounts ?? []).filter((mount) => mount.type !== 'volume'),
     readonly: options.readonly ?? false,
     shmSize: options.shmSize || DEFAULT_SHM_SIZE,
     capabilities,

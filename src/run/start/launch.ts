@@ -16,7 +16,7 @@ import type { JoinedContainers } from '../join/joined-containers.js';
 import { containerProgram, type StartPlan } from '../program/container-program.js';
 import { standard } from '../program/devices.js';
 import type { RunHooks } from '../run-hooks.js';
-import type { MountRequest } from '../run-options.js';
+import type { HostMount } from '../run-options.js';
 import { containerFilter } from '../seccomp/container-filter.js';
 import type { ContainerSpec } from '../spec/container-spec.js';
 import { variable } from '../spec/environment.js';
@@ -171,7 +171,7 @@ export function environmentOf(spec: Pick<ContainerSpec, 'env'>, { home }: Identi
 }
 
 /** The three files that tsrun writes for a container, where the caller does not mount something else. As read-only as the root. */
-export function ownFiles(files: ContainerFiles, { mounts, readonly }: ContainerSpec): MountRequest[] {
+export function ownFiles(files: ContainerFiles, { mounts, readonly }: ContainerSpec): HostMount[] {
   const own = [
     ['/etc/resolv.conf', files.resolvConf],
     ['/etc/hostname', files.hostname],

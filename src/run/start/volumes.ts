@@ -10,7 +10,7 @@ import { changeMount, cloneMountOf, newMount } from '../../../store/linux/mount.
 import { MOUNT_ATTR_RDONLY } from '../../../store/linux/mount-flags.js';
 import { printable } from '../../../store/printable.js';
 import type { Attachment } from '../program/volumes.js';
-import type { BindMount, MountRequest } from '../run-options.js';
+import type { BindMount, HostMount } from '../run-options.js';
 import { tmpfsParameters } from '../spec/tmpfs-options.js';
 
 export interface PreparedVolume {
@@ -21,9 +21,9 @@ export interface PreparedVolume {
 }
 
 /** In the order in which they are attached: outer ones first. */
-export function prepareVolumes(rootfs: number, requests: readonly MountRequest[]): PreparedVolume[] {
+export function prepareVolumes(rootfs: number, requests: readonly HostMount[]): PreparedVolume[] {
   const prepared: PreparedVolume[] = [];
-  const depth = ({ target }: MountRequest): number => posix.normalize(target).split('/').length;
+  const depth = ({ target }: HostMount): number => posix.normalize(target).split('/').length;
   const mounts: number[] = [];
   try {
     for (const request of requests.toSorted((a, b) => depth(a) - depth(b))) {

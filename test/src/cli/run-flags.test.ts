@@ -95,7 +95,10 @@ test('volumes', () => {
   );
   assert.throws(() => options('-v', '/a:/b:bogus'), refused(/invalid mode: bogus/));
   assert.throws(() => options('-v', '/a:b'), refused(/mount path must be absolute/));
-  assert.throws(() => options('-v', 'name:/x'), refused(/named volumes are not supported/));
+  assert.deepEqual(options('-v', 'name:/x:ro,nocopy', '-v', '/y').mounts, [
+    { type: 'volume', target: '/x', name: 'name', readonly: true, noCopy: true },
+    { type: 'volume', target: '/y' },
+  ]);
 });
 
 test('mounts', () => {
