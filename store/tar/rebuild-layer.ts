@@ -60,6 +60,13 @@ export function* rebuildLayer(layer: StoredLayer): Generator<Buffer, void, undef
   yield last;
 }
 
+/** Bytes of the archive, as the record has it. @throws KnownError E_STORE */
+export function rebuiltSize(layer: StoredLayer): number {
+  let size = 0;
+  for (const record of recordsOf(layer)) size += 'raw' in record ? record.raw.length : record.size;
+  return size;
+}
+
 function* pieces(layer: StoredLayer): Generator<Buffer, void, undefined> {
   const root = openTree(layer);
   try {
