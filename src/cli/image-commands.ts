@@ -4,6 +4,7 @@ import { defaultRoot, openForReading, openForWriting, type Store } from '../../s
 import { type ImageIndex, readImageIndex } from '../images/find.js';
 import { filterOption } from './filter-option.js';
 import type { LoadFlags } from './image-load.js';
+import type { PruneFlags } from './image-prune.js';
 import type { SaveFlags } from './image-save.js';
 import type { CliContext } from './main.js';
 import { checkArity, parseCommandLine, useDockerTexts } from './usage.js';
@@ -39,6 +40,7 @@ export async function imageProgram(context: CliContext): Promise<undefined> {
   addRemove(program, context);
   addSave(program, context);
   addLoad(program, context);
+  addPrune(program, context);
   useDockerTexts(program);
   await parseCommandLine(program, context.args);
   return undefined;
@@ -149,6 +151,19 @@ function addLoad(program: Command, context: CliContext): void {
       const flags = command.optsWithGlobals<Flags & LoadFlags>();
       const { loadImages } = await import('./image-load.js');
       await loadImages(flags.root ?? defaultRoot(), flags, context);
+    });
+}
+
+function addPrune(program: Command, context: CliContext): void {
+  subcommand(program, 'prune', '[OPTIONS]')
+    .description('Remove unused images')
+    .option('-a, --all', 'remove all unused images, not just dangling ones')
+    .addOption(filterOption('--filter <filter>', 'only images that fit, as until=24h, label=a=b or label!=a'))
+    .option('-f, --force', 'do not prompt for confirmation')
+    .action(async (names: string[], _own, command: Command) => {
+      checkArity(command, names, { least: 0, most: 0 });
+      const { pruneCommand } = await import('./image-prune.js');
+      await pruneCommand(command.optsWithGlobals<PruneFlags>(), context);
     });
 }
 

@@ -73,9 +73,10 @@ async function findImages(
 }
 
 async function findByKind(source: ArchiveSource | DaemonSource, files: ImageFiles, wanted: Platform | undefined) {
-  const isDockerArchive =
-    source.kind === 'docker-archive' || (source.kind === 'archive' && files.find('manifest.json') !== undefined);
-  if (isDockerArchive) return findInDockerArchive(files, source.wish);
+  // Docker writes both into one archive; its own list has what a layout has no place for.
+  const looksLikeDocker = files.find('manifest.json') !== undefined || files.find('oci-layout') === undefined;
+  if (source.kind === 'docker-archive' || (source.kind === 'archive' && looksLikeDocker))
+    return findInDockerArchive(files, source.wish);
   if (source.kind !== 'docker-daemon') return findInLayout(files, source.wish, wanted);
   const { name } = parseDaemonImage(source.name);
   return findInDockerArchive(files, name === undefined ? undefined : { name: familiarString(name) });
