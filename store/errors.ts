@@ -23,6 +23,7 @@ export const errorCodes = {
   E_STORE_BUSY: 'another program holds the data root',
   E_STORE_MODE: 'the data root belongs to a different kind of store',
   E_STORE_IO: 'reading or writing the data root failed',
+  E_OUTPUT: 'a file that was asked for cannot be written',
   E_NO_IMAGE: 'no such image in the data root',
   E_NO_CONTAINER: 'no such container',
   E_NO_VOLUME: 'no such volume',

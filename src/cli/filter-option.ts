@@ -1,10 +1,14 @@
 import { InvalidArgumentError, Option } from 'commander';
 
 /** `-f name=value`, as often as wanted. */
-export function filterOption(flags = '-f, --filter <filter>'): Option {
-  return new Option(flags, 'filter output based on conditions provided').argParser(
-    (text: string, previous: [string, string][] | undefined) => [...(previous ?? []), parseFilter(text)],
-  );
+export function filterOption(
+  flags = '-f, --filter <filter>',
+  description = 'filter output based on conditions provided',
+): Option {
+  return new Option(flags, description).argParser((text: string, previous: [string, string][] | undefined) => [
+    ...(previous ?? []),
+    parseFilter(text),
+  ]);
 }
 
 /** Docker takes names in any case and blanks around both parts. */

@@ -1,8 +1,11 @@
 /** The commands of `tsimage` and their flags; the work is in the modules that they load. */
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { defaultRoot, openForReading, openForWriting, type Store } from '../../store/store.js';
 import { type ImageIndex, readImageIndex } from '../images/find.js';
 import { filterOption } from './filter-option.js';
+import type { LoadFlags } from './image-load.js';
+import type { PruneFlags } from './image-prune.js';
+import type { SaveFlags } from './image-save.js';
 import type { CliContext } from './main.js';
 import { checkArity, parseCommandLine, useDockerTexts } from './usage.js';
 import { packageVersion } from './version.js';
@@ -35,6 +38,9 @@ export async function imageProgram(context: CliContext): Promise<undefined> {
   addHistory(program, context);
   addTag(program, context);
   addRemove(program, context);
+  addSave(program, context);
+  addLoad(program, context);
+  addPrune(program, context);
   useDockerTexts(program);
   await parseCommandLine(program, context.args);
   return undefined;
@@ -115,6 +121,49 @@ function addRemove(program: Command, context: CliContext): void {
       const { removeImages } = await import('./image-rm.js');
       using store = await openStore(flags, context);
       await removeImages(context, store, names, { force: flags.force ?? false, noPrune: flags.prune === false });
+    });
+}
+
+function addSave(program: Command, context: CliContext): void {
+  subcommand(program, 'save', '[OPTIONS] IMAGE [IMAGE...]')
+    .description('Save one or more images to a tar archive (streamed to standard output by default)')
+    .option('-o, --output <file>', 'write to a file, instead of standard output')
+    .addOption(
+      new Option('--format <format>', 'kind of archive')
+        .choices(['docker-archive', 'oci-archive'])
+        .default('docker-archive'),
+    )
+    .action(async (names: string[], _own, command: Command) => {
+      checkArity(command, names, { least: 1, most: many });
+      const flags = command.optsWithGlobals<Flags & SaveFlags>();
+      const { saveImages } = await import('./image-save.js');
+      await saveImages(openForReading(flags.root ?? defaultRoot()).root, names, flags, context);
+    });
+}
+
+function addLoad(program: Command, context: CliContext): void {
+  subcommand(program, 'load', '[OPTIONS]')
+    .description('Load images from a tar archive or standard input')
+    .option('-i, --input <file>', 'read from a file, instead of standard input')
+    .option('-q, --quiet', 'suppress the load output')
+    .action(async (names: string[], _own, command: Command) => {
+      checkArity(command, names, { least: 0, most: 0 });
+      const flags = command.optsWithGlobals<Flags & LoadFlags>();
+      const { loadImages } = await import('./image-load.js');
+      await loadImages(flags.root ?? defaultRoot(), flags, context);
+    });
+}
+
+function addPrune(program: Command, context: CliContext): void {
+  subcommand(program, 'prune', '[OPTIONS]')
+    .description('Remove unused images')
+    .option('-a, --all', 'remove all unused images, not just dangling ones')
+    .addOption(filterOption('--filter <filter>', 'only images that fit, as until=24h, label=a=b or label!=a'))
+    .option('-f, --force', 'do not prompt for confirmation')
+    .action(async (names: string[], _own, command: Command) => {
+      checkArity(command, names, { least: 0, most: 0 });
+      const { pruneCommand } = await import('./image-prune.js');
+      await pruneCommand(command.optsWithGlobals<PruneFlags>(), context);
     });
 }
 

@@ -34,13 +34,16 @@ export type RemovedItem = { untagged: string } | { deleted: ImageId | ChainId };
  * @throws KnownError `E_NO_IMAGE`, `E_REFERENCE`, `E_CONFLICT`
  */
 export function removeImage(store: Store, text: string, options: RemoveOptions = {}): Promise<RemovedItem[]> {
-  return store.exclusive(() => {
-    const { id } = findImage(readImageIndex(store.root), text);
-    const removal: Removal = { root: store.root, force: options.force ?? false, prune: !options.noPrune, items: [] };
-    if (isIdPrefix(id, text)) removeById(removal, id);
-    else removeByName(removal, id, text);
-    return removal.items;
-  });
+  return store.exclusive(() => removeWithin(store.root, text, options));
+}
+
+/** As {@link removeImage}, inside the store's exclusive section. */
+export function removeWithin(root: string, text: string, options: RemoveOptions = {}): RemovedItem[] {
+  const { id } = findImage(readImageIndex(root), text);
+  const removal: Removal = { root, force: options.force ?? false, prune: !options.noPrune, items: [] };
+  if (isIdPrefix(id, text)) removeById(removal, id);
+  else removeByName(removal, id, text);
+  return removal.items;
 }
 
 interface Removal {

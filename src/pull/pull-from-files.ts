@@ -41,8 +41,9 @@ export async function pullFromFiles(
     signal,
   });
   const found = await findImages(source, files, options);
-  const here = found.every(({ resolved, names }) => isHere(root, resolved.image, names));
-  const isNew = here ? [] : await bringImages(found.map(toBring), options);
+  const wishes = found.map(toBring);
+  const here = wishes.every(({ resolved, names }) => isHere(root, resolved.image, names));
+  const isNew = here ? [] : await bringImages(wishes, options);
   return found.map(({ resolved: { image, digest }, names }, at) =>
     report({ image, digest, names }, !isNew[at], options),
   );
@@ -72,7 +73,10 @@ async function findImages(
 }
 
 async function findByKind(source: ArchiveSource | DaemonSource, files: ImageFiles, wanted: Platform | undefined) {
-  if (source.kind === 'docker-archive') return findInDockerArchive(files, source.wish);
+  // Docker writes both into one archive; its own list has what a layout has no place for.
+  const looksLikeDocker = files.find('manifest.json') !== undefined || files.find('oci-layout') === undefined;
+  if (source.kind === 'docker-archive' || (source.kind === 'archive' && looksLikeDocker))
+    return findInDockerArchive(files, source.wish);
   if (source.kind !== 'docker-daemon') return findInLayout(files, source.wish, wanted);
   const { name } = parseDaemonImage(source.name);
   return findInDockerArchive(files, name === undefined ? undefined : { name: familiarString(name) });
@@ -86,7 +90,7 @@ async function ifDaemonHasSame(
   const { query, name } = parseDaemonImage(source);
   const image = await imageIdInDaemon(daemonSocket(process.env), query, signal);
   const names = name === undefined ? [] : [name];
-  const here = image !== undefined && isHere(root, image, names) && isComplete(root, image, wanted);
+  const here = image !== undefined && isHere(root, image, names.map(toNewName)) && isComplete(root, image, wanted);
   return here ? { image, digest: undefined, names } : undefined;
 }
 
@@ -96,15 +100,15 @@ interface PresentImage {
   names: readonly Reference[];
 }
 
-function isHere(root: string, image: ImageId, names: readonly Reference[]): boolean {
+function isHere(root: string, image: ImageId, names: readonly NewName[]): boolean {
   const repositories = readRepositories(root);
-  const named = names.map(toNewName).every((name) => lookUp(repositories, name.name, keyOf(name)) === image);
+  const named = names.every((name) => lookUp(repositories, name.name, keyOf(name)) === image);
   return named && isComplete(root, image, undefined);
 }
 
-function toBring({ resolved, names, origin }: FoundImage): ImageToBring {
+function toBring({ resolved, names, digests = [], origin }: FoundImage): ImageToBring {
   const reference = shownName(resolved.image, names);
-  return { reference, resolved, names: names.map(toNewName), origin, repository: undefined };
+  return { reference, resolved, names: [...names.map(toNewName), ...digests], origin, repository: undefined };
 }
 
 function toNewName(reference: Reference): NewName {

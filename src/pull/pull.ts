@@ -71,12 +71,29 @@ export function pullAll(name: string, options: PullOptions = {}): Promise<Pulled
   return pullFrom(name, options, Number.POSITIVE_INFINITY);
 }
 
-async function pullFrom(name: string, options: PullOptions, mostImages: number): Promise<PulledImage[]> {
+/** As {@link pullAll} of an archive whose kind is not known, by its path: any character may be in it. */
+export function loadArchive(path: string, options: PullOptions = {}): Promise<PulledImage[]> {
+  const from = { kind: 'archive', path, wish: undefined } as const;
+  return pullSource(`archive:${path}`, () => ({ from, shown: path }), options, Number.POSITIVE_INFINITY);
+}
+
+function pullFrom(name: string, options: PullOptions, mostImages: number): Promise<PulledImage[]> {
+  return pullSource(name, () => whatIsNamed(name, options), options, mostImages);
+}
+
+type Meaning = Pick<PullJob, 'from' | 'shown'>;
+
+async function pullSource(
+  name: string,
+  meaning: () => Meaning | Promise<Meaning>,
+  options: PullOptions,
+  mostImages: number,
+): Promise<PulledImage[]> {
   const wanted = options.platform === undefined ? undefined : parsePlatform(options.platform);
   const shared = shareOf(options);
   const stream = openEventStream(options.onEvent);
   try {
-    const job = { name, ...(await whatIsNamed(name, options)), wanted, mostImages, isAside: false };
+    const job = { name, ...(await meaning()), wanted, mostImages, isAside: false };
     return await runPull(job, options, { ...shared, emit: stream.emitFor(0) });
   } finally {
     await shared.engine.close();

@@ -6,7 +6,8 @@
  *     <id>/layer.tar     a layer, or a symbolic link to one that is there already
  *
  * Docker 25 and later write configs and layers as `blobs/sha256/<digest>`, and an OCI layout around them; podman and skopeo
- * write `<diffID>.tar`; others compress the layers. Paths are free: what counts is the config's diffIDs.
+ * write `<diffID>.tar`; others compress the layers. Paths are free: what counts is the config's diffIDs. `RepoDigests` is our own:
+ * names by the digest of a manifest, which lies in `blobs/`.
  */
 import { KnownError } from '../errors.js';
 import type { FileRange } from '../fs/file-range.js';
@@ -26,6 +27,8 @@ export interface ListedImage {
   readonly tags: readonly string[];
   /** Lowest first. */
   readonly layers: readonly string[];
+  /** `name@digest` as written; nothing says yet that they are right. */
+  readonly digests: readonly string[];
 }
 
 export interface ArchivedImage {
@@ -44,7 +47,7 @@ export interface ArchivedLayer {
 }
 
 const maxImages = 1000;
-const keys = ['Config', 'RepoTags', 'Layers', 'Parent', 'LayerSources'];
+const keys = ['Config', 'RepoTags', 'Layers', 'Parent', 'LayerSources', 'RepoDigests'];
 
 /** @throws KnownError E_ARCHIVE, E_DOCUMENT */
 export function listArchivedImages(files: ImageFiles, documents: DocumentReader): ListedImage[] {
@@ -57,7 +60,8 @@ export function listArchivedImages(files: ImageFiles, documents: DocumentReader)
     const fields = fieldsOf(image, `manifest.json: image ${at}`, keys);
     const config = stringField(fields, 'Config');
     if (config === undefined || config === '') throw wrongField(fields, 'Config', 'a path');
-    return { config, tags: stringsField(fields, 'RepoTags') ?? [], layers: stringsField(fields, 'Layers') ?? [] };
+    const strings = (key: string) => stringsField(fields, key) ?? [];
+    return { config, tags: strings('RepoTags'), layers: strings('Layers'), digests: strings('RepoDigests') };
   });
 }
 

@@ -56,7 +56,8 @@ export function openLayout(files: ImageFiles, documents: DocumentReader): Layout
   };
 }
 
-function blobPath(digest: Digest): string {
+/** Where a blob lies (image-spec image-layout.md, "Blobs"). */
+export function blobPath(digest: Digest): string {
   return `blobs/${algorithmOf(digest)}/${hexOf(digest)}`;
 }
 

@@ -15,6 +15,7 @@ import { canonicalString, type Reference } from '../../reference.js';
 import { type FileBody, fileOrigin } from '../layer-origin.js';
 import type { ResolvedImage } from '../resolve-image.js';
 import { type FoundImage, isSameName, mergeById, noSuchImage, readName, wishedName } from './found-image.js';
+import { keptManifests } from './kept-manifests.js';
 import type { ImageWish } from './source-name.js';
 
 /** @throws KnownError of the store's reader, E_NOT_FOUND */
@@ -23,7 +24,9 @@ export function findInDockerArchive(files: ImageFiles, wish: ImageWish | undefin
   const chosen = choose(files, listArchivedImages(files, documents), wish);
   const found = chosen.map(({ names, ...listed }): FoundImage => {
     const image = openArchivedImage(files, documents, listed);
-    return { names, ...describe(image) };
+    const { resolved, origin } = describe(image);
+    const kept = keptManifests({ files, documents }, listed.digests, resolved.image);
+    return { names, digests: kept.names, resolved: { ...resolved, documents: kept.documents }, origin };
   });
   const merged = mergeById(found);
   refuseSharedNames(merged);

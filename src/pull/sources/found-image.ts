@@ -2,12 +2,15 @@
 import { KnownError } from '../../../store/errors.js';
 import { printable } from '../../../store/printable.js';
 import { canonicalString, parseReference, type Reference, withDefaultTag } from '../../reference.js';
+import type { NewName } from '../commit-image.js';
 import type { LayerOrigin } from '../layer-origin.js';
 import type { ResolvedImage } from '../resolve-image.js';
 
 export interface FoundImage {
   /** With tags; none where the image is known by its id only. */
   readonly names: readonly Reference[];
+  /** Under which it was pulled once, where the archive proves it. */
+  readonly digests?: readonly NewName[];
   readonly resolved: ResolvedImage;
   readonly origin: LayerOrigin;
 }

@@ -10,7 +10,8 @@ export interface RegistrySource {
 }
 
 export interface ArchiveSource {
-  readonly kind: 'docker-archive' | 'oci-archive' | 'oci';
+  /** `archive`: a docker-archive or an oci-archive, whatever it turns out to be. */
+  readonly kind: 'docker-archive' | 'oci-archive' | 'oci' | 'archive';
   /** A file, `-` for standard input, or with `oci` a directory. */
   readonly path: string;
   readonly wish: ImageWish | undefined;
