@@ -20,22 +20,26 @@ test('a directory that is swapped for a link while files are copied', { skip }, 
     while :; do ln -sfn /away /place; rm /place; mkdir /place; echo mine >/place/secret; rm -r /place; done`;
   const started = await cli('tsrun', root, ['-d', '--name', 'swapper', 'bb', 'sh', '-c', swap]);
   assert.equal(started.status, 0, started.stderr);
-  t.after(() => cli('tscontainer', root, ['rm', '-f', 'swapper']));
-  const host = tempDir(t);
-  writeFileSync(join(host, 'planted'), 'x');
-  for (let round = 0; round < ROUNDS; round++) {
-    const to = join(host, `out-${round}`);
-    const results = await Promise.all([
-      cli('tscontainer', root, ['cp', 'swapper:/place/secret', to]),
-      cli('tscontainer', root, ['cp', '-L', 'swapper:/place', `${to}-dir`]),
-      cli('tscontainer', root, ['cp', join(host, 'planted'), 'swapper:/place/planted']),
-    ]);
-    for (const { stderr } of results) assert.doesNotMatch(stderr, /internal error/);
-    if (existsSync(to)) assert.equal(readFileSync(to, 'utf8').trim().replace('mine', ''), '');
-    assert.deepEqual(readdirSync(outside), ['secret']);
-    assert.ok(
-      !existsSync(join(`${to}-dir`, 'secret')) || readFileSync(join(`${to}-dir`, 'secret'), 'utf8') !== 'of the host',
-    );
+  try {
+    const host = tempDir(t);
+    writeFileSync(join(host, 'planted'), 'x');
+    for (let round = 0; round < ROUNDS; round++) {
+      const to = join(host, `out-${round}`);
+      const results = await Promise.all([
+        cli('tscontainer', root, ['cp', 'swapper:/place/secret', to]),
+        cli('tscontainer', root, ['cp', '-L', 'swapper:/place', `${to}-dir`]),
+        cli('tscontainer', root, ['cp', join(host, 'planted'), 'swapper:/place/planted']),
+      ]);
+      for (const { stderr } of results) assert.doesNotMatch(stderr, /internal error/);
+      if (existsSync(to)) assert.equal(readFileSync(to, 'utf8').trim().replace('mine', ''), '');
+      assert.deepEqual(readdirSync(outside), ['secret']);
+      assert.ok(
+        !existsSync(join(`${to}-dir`, 'secret')) || readFileSync(join(`${to}-dir`, 'secret'), 'utf8') !== 'of the host',
+      );
+    }
+  } finally {
+    // Before the root goes.
+    await cli('tscontainer', root, ['rm', '-f', 'swapper']);
   }
 });
 

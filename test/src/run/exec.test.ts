@@ -183,7 +183,7 @@ async function onTerminal(
 test('a terminal of the container: size, input, interrupt; the keys to leave it alone', { skip }, async () => {
   await container('screen');
   const script =
-    'trap "echo caught; exit 5" INT; stty size; tty; echo ready; read a; echo got $a; echo again; sleep 60';
+    'trap "echo caught; exit 5" INT; stty size; tty; echo ready; read a; echo got $a; echo again; while :; do sleep 0.1; done';
   const { output, status } = await onTerminal(
     ['-it', 'screen', 'sh', '-c', script],
     [
@@ -194,7 +194,7 @@ test('a terminal of the container: size, input, interrupt; the keys to leave it 
   assert.match(output, /31 77\r\n\/dev\/pts\/\d+\r\nready/);
   assert.match(output, /got word/);
   assert.match(output, /caught/);
-  assert.equal(status, 5);
+  assert.equal(status, 5, output);
   const talkative = 'echo ready; sleep 1; yes | head -100000; echo finished >/finished; sleep 60';
   const detached = await onTerminal(['-it', 'screen', 'sh', '-c', talkative], [['ready', '\u0010\u0011']]);
   assert.match(detached.output, /read escape sequence/);
