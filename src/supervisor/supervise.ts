@@ -73,8 +73,10 @@ async function standBy(path: string, id: string, first: Socket): Promise<void> {
   const ended = new Promise<number>((resolve) => {
     settle = resolve;
   });
-  /** Whoever hears of the end may remove the container, or start it again, at once. */
-  const leave = async (exitCode: number): Promise<number> => {
+  let left: Promise<number> | undefined;
+  // Whoever hears of the end may remove the container, or start it again, at once. Done once: afterwards the lock file is that of whoever starts it again.
+  const leave = (exitCode: number): Promise<number> => (left ??= leaveWith(exitCode));
+  const leaveWith = async (exitCode: number): Promise<number> => {
     server.close();
     if (record.autoRemove && running !== undefined) {
       removeContainer(root, record);
@@ -87,6 +89,7 @@ async function standBy(path: string, id: string, first: Socket): Promise<void> {
   };
   const start = (): Promise<void> =>
     new Promise((resolve, reject) => {
+      if (left !== undefined) throw new KnownError('E_CONFLICT', `the container ${id} has just ended: start it again`);
       running ??= container.run(() => {
         resolve();
         saveMemory();
