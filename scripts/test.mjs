@@ -43,11 +43,14 @@ process.exit(ended && failed.length === 0 ? 0 : 1);
 function runFiles(paths, atATime) {
   const limit = `--test-timeout=${fileLimit}`;
   const reporters = ['--test-reporter=spec', '--test-reporter-destination=stdout'];
-  const outcome = ['--test-reporter=./scripts/outcome-reporter.mjs', '--test-reporter-destination=stderr'];
+  const outcome = ['--test-reporter=./scripts/outcome-reporter.cjs', '--test-reporter-destination=stderr'];
   // The spec reporter ends with the summary, and repeats what failed.
   const options = ['--enable-source-maps', '--test', limit, ...reporters, ...outcome, `--test-concurrency=${atATime}`];
   // In a group of its own, to be ended with what belongs to it.
-  const runner = spawn(process.execPath, [...options, ...paths], { stdio: ['ignore', 'inherit', 'pipe'], detached: true });
+  const runner = spawn(process.execPath, [...options, ...paths], {
+    stdio: ['ignore', 'inherit', 'pipe'],
+    detached: true,
+  });
   const end = (signal) => {
     try {
       process.kill(-runner.pid, signal);
@@ -61,10 +64,13 @@ function runFiles(paths, atATime) {
       process.exit(1);
     });
   }
-  const limitClock = setTimeout(() => {
-    console.error(`\nthe tests did not end within ${runLimit / 60_000} minutes and are ended now`);
-    end('SIGKILL');
-  }, runLimit - (Date.now() - began));
+  const limitClock = setTimeout(
+    () => {
+      console.error(`\nthe tests did not end within ${runLimit / 60_000} minutes and are ended now`);
+      end('SIGKILL');
+    },
+    runLimit - (Date.now() - began),
+  );
   const failed = new Set();
   let ended = false;
   createInterface({ input: runner.stderr }).on('line', (line) => {
