@@ -76,7 +76,8 @@ function runFiles(paths, atATime) {
   createInterface({ input: runner.stderr }).on('line', (line) => {
     const [, kind, path] = /^(failed|ended):(.*)$/.exec(line) ?? [];
     if (kind === undefined) console.error(line);
-    if (kind === 'failed') failed.add(relative('.', path));
+    // Source maps turn the places of tests, though not of what fails outside of them, into those of the sources.
+    if (kind === 'failed') failed.add(relative('.', path).replace(/^test\/(.*)\.ts$/, 'build/test/$1.js'));
     if (kind === 'ended') {
       ended = true;
       setTimeout(end, 5_000, 'SIGKILL').unref();
