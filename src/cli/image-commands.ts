@@ -5,6 +5,7 @@ import { type ImageIndex, readImageIndex } from '../images/find.js';
 import { filterOption } from './filter-option.js';
 import type { LoadFlags } from './image-load.js';
 import type { PruneFlags } from './image-prune.js';
+import { addRegistryCommands } from './image-registry-commands.js';
 import type { SaveFlags } from './image-save.js';
 import type { CliContext } from './main.js';
 import { checkArity, parseCommandLine, useDockerTexts } from './usage.js';
@@ -41,6 +42,7 @@ export async function imageProgram(context: CliContext): Promise<undefined> {
   addSave(program, context);
   addLoad(program, context);
   addPrune(program, context);
+  addRegistryCommands((name, usage) => subcommand(program, name, usage), context);
   useDockerTexts(program);
   await parseCommandLine(program, context.args);
   return undefined;
