@@ -14,6 +14,8 @@ export const frame = {
   error: 2,
   /** To the container: no more input will come. */
   end: 3,
+  /** From the container: one frame of input was taken. The next one is sent then, so that requests never queue behind input. */
+  taken: 4,
 } as const;
 
 const HEADER_BYTES = 5;
@@ -23,7 +25,9 @@ const LARGEST_FRAME = 1024 * 1024;
 export interface FramedConnection {
   /** Settles when there is room for more; at once when the other side is gone. */
   send(type: number, payload: Uint8Array | string): Promise<void>;
+  /** Settles when both sides have closed it. */
   readonly closed: Promise<void>;
+  /** Ends our side once all is sent; what the other side still sends is read, so that it can take what is on its way in peace. */
   close(): void;
 }
 
