@@ -6,6 +6,7 @@ import { isDataRoot, manifestsDir } from '../../../store/data-root.js';
 import { isErrno, KnownError } from '../../../store/errors.js';
 import type { HeldLock } from '../../../store/fs/lock.js';
 import type { ImageRecord } from '../../../store/images/image-db.js';
+import { recordUse } from '../../../store/images/last-use.js';
 import { layerRecordDir, readLayer } from '../../../store/layers/layer-db.js';
 import { holdLayer } from '../../../store/layers/lease.js';
 import { type ChainId, chainIdsOf, type DiffId, type Digest, digestOf, hexOf } from '../../../store/oci/digest.js';
@@ -45,6 +46,7 @@ export async function openImageArchive({ root, names, format, signal }: SaveOpti
     if (isDataRoot(root))
       for (const chainId of new Set(chosen.flatMap(({ image }) => chainIdsOf(image.diffIds))))
         leases.push(await holdLayer(root, chainId, 'shared', { signal }));
+    for (const { image } of chosen) recordUse(root, image.id);
     const members = membersOf(root, chosen, format);
     return { pieces: () => archiveOf(members), [Symbol.dispose]: release };
   } catch (error) {
