@@ -84,6 +84,23 @@ test('a client that is frozen does not keep a container from ending', { skip, ti
   assert.equal(readRecord(root, id), undefined);
 });
 
+test('a client that is killed while output waits for it takes nothing along', { skip, timeout: 60_000 }, async () => {
+  const script = `while [ ! -e /go ]; do echo tick; sleep 0.05; done; ${bytes(3_000_000)}; exit 6`;
+  const id = tsrun(root, ['-d', '--name', 'left', 'bb', 'sh', '-c', script]).stdout.trim();
+  const client = tsrunAsync(root, ['attach', 'left'], file);
+  try {
+    await client.printed('tick');
+    process.kill(client.pid, 'SIGSTOP');
+    control('exec', 'left', 'touch', '/go');
+    await until('output', () => statSync(containerFiles(root, id).log).size > 100_000);
+  } finally {
+    client.kill('SIGKILL');
+  }
+  await client.ended;
+  assert.equal(control('wait', 'left').stdout, '6\n');
+  assert.ok(statSync(containerFiles(root, id).log).size > 3_000_000);
+});
+
 test('what was written comes to who reads it after the container is gone', { skip, timeout: 60_000 }, async (t) => {
   const go = join(tempDir(t), 'go');
   const run = ['--log-driver', 'json-file', '--name', 'slow', 'bb', 'sh', '-c', bytes(200_000)];
