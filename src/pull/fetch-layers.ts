@@ -13,7 +13,7 @@ import { createLayerCommitter, type LayerCommitter } from './commit-layers.js';
 import { accountOf, spentBy } from './layer-account.js';
 import { LayerCounters } from './layer-counters.js';
 import type { NetworkUse } from './layer-job.js';
-import type { LayerBody, LayerOrigin } from './layer-origin.js';
+import { isLocal, type LayerBody, type LayerOrigin } from './layer-origin.js';
 import type { LayerPlan } from './layer-plan.js';
 import type { LayerWorkers } from './layer-workers.js';
 import { refuseWithoutSpace } from './needed-space.js';
@@ -223,7 +223,7 @@ async function unpack(
       async () => {
         started = performance.now();
         body = await run.client.blobTarget(digest);
-        const endpoint = 'range' in body ? null : (body.endpoints[0]?.shown ?? null);
+        const endpoint = isLocal(body) ? null : (body.endpoints[0]?.shown ?? null);
         for (const { index } of plans) run.emit({ type: 'layer', index, digest, status: 'downloading', endpoint });
         return body;
       },
