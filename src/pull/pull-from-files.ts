@@ -49,7 +49,7 @@ interface FoundImages extends Disposable {
 }
 
 async function openImages(source: LocalSource, options: FilesOptions): Promise<FoundImages> {
-  const { root, emit, signal, engine, wanted } = options;
+  const { root, emit, signal, engine } = options;
   if (source.kind === 'containers-storage') {
     const { findInContainersStorage } = await import('./sources/containers-storage-images.js');
     return findInContainersStorage(source, root);
@@ -64,7 +64,7 @@ async function openImages(source: LocalSource, options: FilesOptions): Promise<F
     signal,
   });
   try {
-    const found = await findByKind(source, files, wanted);
+    const found = await findByKind(source, files, options);
     return { name: files.name, found, [Symbol.dispose]: files.close };
   } catch (error) {
     files.close();
@@ -90,14 +90,14 @@ function refuseImages({ name: source, found }: FoundImages, { wanted, emit, most
     checkPlatform(resolved.config, { name: printable(shownName(resolved.image, names)), wanted, emit });
 }
 
-async function findByKind(source: ArchiveSource | DaemonSource, files: ImageFiles, wanted: Platform | undefined) {
+async function findByKind(source: ArchiveSource | DaemonSource, files: ImageFiles, { root, wanted }: FilesOptions) {
   // Docker writes both into one archive; its own list has what a layout has no place for.
   const looksLikeDocker = files.find('manifest.json') !== undefined || files.find('oci-layout') === undefined;
   if (source.kind === 'docker-archive' || (source.kind === 'archive' && looksLikeDocker))
-    return findInDockerArchive(files, source.wish);
+    return findInDockerArchive(files, source.wish, root);
   if (source.kind !== 'docker-daemon') return findInLayout(files, source.wish, wanted);
   const { name } = parseDaemonImage(source.name);
-  return findInDockerArchive(files, name === undefined ? undefined : { name: familiarString(name) });
+  return findInDockerArchive(files, name === undefined ? undefined : { name: familiarString(name) }, root);
 }
 
 /** Whether the daemon's image is here under the same name. @throws KnownError when the daemon has no such image */
