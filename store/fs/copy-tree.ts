@@ -10,6 +10,7 @@ import {
   fchmodSync,
   fchownSync,
   fstatSync,
+  ftruncateSync,
   lstatSync,
   readdirSync,
   readlinkSync,
@@ -17,7 +18,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { isErrno, KnownError } from '../errors.js';
-import { O_PATH, RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS } from '../linux/flags.js';
+import { O_PATH, RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, RESOLVE_NO_XDEV } from '../linux/flags.js';
 import {
   chownAt,
   linkAt,
@@ -31,6 +32,7 @@ import {
   unlinkAt,
 } from '../linux/inode.js';
 import { cstring } from '../linux/libc.js';
+import { nextData } from '../linux/sparse.js';
 import { getXattr, listXattrs, setXattr } from '../linux/xattr.js';
 import { printable } from '../printable.js';
 
@@ -152,9 +154,14 @@ function makeDirectory(dir: number, name: Buffer): number {
   }
 }
 
-/** Removes what is in the way of something that is no directory. */
+/**
+ * Removes what is in the way of something that is no directory.
+ *
+ * @throws SyscallError EXDEV when something is mounted there: the kernel would unmount it in whatever other namespace it is mounted
+ */
 function makeWay(dir: number, name: Buffer): void {
   try {
+    closeSync(openAt2(dir, name, O_PATH | constants.O_NOFOLLOW, RESOLVE_NO_XDEV));
     unlinkAt(dir, name);
   } catch (cause) {
     if (isErrno(cause, 'ENOENT')) return;
@@ -180,18 +187,40 @@ function copyFile({ buffer }: Copy, it: { source: number; from: Buffer; target: 
   // Whatever it is by now: a fifo would block.
   const input = openAt(it.source, it.from, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
-    if (!fstatSync(input).isFile()) return;
+    const stats = fstatSync(input);
+    if (!stats.isFile()) return;
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
     const output = openAt(it.target, it.to, flags, 0o600);
     try {
-      for (let count = readSync(input, buffer); count > 0; count = readSync(input, buffer))
-        for (let at = 0; at < count; ) at += writeSync(output, buffer, at, count - at);
+      copyBytes(buffer, { input, output, size: stats.size, isSparse: stats.blocks * 512 < stats.size });
     } finally {
       closeSync(output);
     }
   } finally {
     closeSync(input);
   }
+}
+
+/**
+ * As many bytes as there were: somebody may add to the file for ever. Holes stay holes, or a file that takes no room where it is could
+ * fill the disk.
+ */
+function copyBytes(buffer: Buffer, it: { input: number; output: number; size: number; isSparse: boolean }): void {
+  const { input, output, size, isSparse } = it;
+  let at = 0;
+  while (at < size) {
+    const data = isSparse ? nextData(input, at) : { start: at, end: size };
+    if (data === undefined || data.start >= size) break;
+    const end = Math.min(data.end, size);
+    for (at = data.start; at < end; ) {
+      const count = readSync(input, buffer, 0, Math.min(buffer.length, end - at), at);
+      // It became shorter.
+      if (count === 0) return;
+      for (let done = 0; done < count; ) done += writeSync(output, buffer, done, count - done, at + done);
+      at += count;
+    }
+  }
+  if (isSparse) ftruncateSync(output, size);
 }
 
 function makeNode(dir: number, name: Buffer, { mode, rdev }: BigIntStats): void {

@@ -22,30 +22,40 @@ export function setXattrOn(fd: number, name: string, value: Uint8Array): void {
 export function getXattr(path: string | Uint8Array, name: string): Buffer | undefined {
   const cpath = cstring(path);
   const cname = cstring(name);
+  const call = (value: Buffer | null): number =>
+    Number(check(cLgetxattr(cpath, cname, value, value?.length ?? 0), 'lgetxattr', `${name} on ${path}`));
   try {
-    for (;;) {
-      const size = Number(check(cLgetxattr(cpath, cname, null, 0), 'lgetxattr', `${name} on ${path}`));
-      const value = Buffer.alloc(size);
-      if (
-        size === 0 ||
-        Number(check(cLgetxattr(cpath, cname, value, size), 'lgetxattr', `${name} on ${path}`)) === size
-      )
-        return value;
-    }
+    return bytesOf(call);
   } catch (error) {
     if (isErrno(error, 'ENODATA', 'EOPNOTSUPP', 'ENOTSUP')) return undefined;
     throw error;
   }
 }
 
+/** How often bytes are asked for whose number somebody changes all the time. */
+const TRIES = 100;
+
+/** @param call without a buffer it tells how many bytes there are, with one it fills it and tells how many it took */
+function bytesOf(call: (value: Buffer | null) => number): Buffer {
+  for (let tries = 1; ; tries++) {
+    const size = call(null);
+    if (size === 0) return Buffer.alloc(0);
+    const bytes = Buffer.alloc(size);
+    try {
+      return bytes.subarray(0, call(bytes));
+    } catch (error) {
+      if (!isErrno(error, 'ERANGE') || tries === TRIES) throw error;
+    }
+  }
+}
+
 /** Names of all attributes of the entry itself, in the kernel's order. */
 export function listXattrs(path: string | Uint8Array): string[] {
   const cpath = cstring(path);
-  const size = Number(check(cLlistxattr(cpath, null, 0), 'llistxattr', String(path)));
-  if (size === 0) return [];
-  const names = Buffer.alloc(size);
-  const used = Number(check(cLlistxattr(cpath, names, size), 'llistxattr', String(path)));
-  return names.subarray(0, used).toString('latin1').split('\0').filter(Boolean);
+  const names = bytesOf((value) =>
+    Number(check(cLlistxattr(cpath, value, value?.length ?? 0), 'llistxattr', String(path))),
+  );
+  return names.toString('latin1').split('\0').filter(Boolean);
 }
 
 export function removeXattr(path: string | Uint8Array, name: string): void {

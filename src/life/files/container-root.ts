@@ -1,5 +1,5 @@
 /** The files of a container, as a descriptor to look everything up below. */
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, openSync, realpathSync, statSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { isErrno, KnownError } from '../../../store/errors.js';
 import { type HeldLock, tryAcquire } from '../../../store/fs/lock.js';
@@ -70,11 +70,17 @@ function openOfProcess(root: string, id: string, pid: number): number | undefine
   return undefined;
 }
 
+export interface BehindMount {
+  /** The directory to use as root. */
+  source: string;
+  path: string;
+  readonly: boolean;
+  /** One file is mounted, and this is it. */
+  isFile: boolean;
+}
+
 /** A path of a container that does not run may lie in something that is mounted there: then the root to use, and the path below it. */
-export function behindMounts(
-  mounts: readonly HostMount[],
-  path: string,
-): { source: string; path: string; readonly: boolean } | undefined {
+export function behindMounts(mounts: readonly HostMount[], path: string): BehindMount | undefined {
   const clean = posix.resolve('/', path);
   const depth = (target: string): number => target.split('/').length;
   const found = mounts
@@ -82,6 +88,10 @@ export function behindMounts(
     .filter(({ target }) => clean === target || clean.startsWith(`${target}/`))
     .sort((a, b) => depth(b.target) - depth(a.target))[0];
   if (found?.mount.type !== 'bind') return undefined;
-  const rest = clean.slice(found.target.length) || '/';
-  return { source: found.mount.source, path: rest, readonly: found.mount.readonly ?? false };
+  const { source, readonly = false } = found.mount;
+  const rest = clean.slice(found.target.length);
+  if (statSync(source, { throwIfNoEntry: false })?.isDirectory() !== false)
+    return { source, path: rest || '/', readonly, isFile: false };
+  const file = realpathSync(source);
+  return { source: posix.dirname(file), path: `/${posix.basename(file)}${rest}`, readonly, isFile: true };
 }

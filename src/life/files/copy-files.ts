@@ -40,9 +40,11 @@ export async function copyFromContainer(
 ): Promise<void> {
   const record = find(root, from.container);
   const caller = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
-  await withSide(root, record, from, async (source) => {
-    await withHost((host) => copy(source, { ...host, path: hostPath(to) }, followLink, { owner: caller }));
-  });
+  await unlessMounted(to, () =>
+    withSide(root, record, from, async (source) => {
+      await withHost((host) => copy(source, { ...host, path: hostPath(to) }, followLink, { owner: caller }));
+    }),
+  );
 }
 
 export async function copyToContainer(
@@ -52,16 +54,11 @@ export async function copyToContainer(
   { archive = false, followLink = false }: CopyFlags = {},
 ): Promise<void> {
   const record = find(root, to.container);
-  await withSide(
-    root,
-    record,
-    to,
-    async (target) => {
-      const options = archive ? ownerOf(record, target.root) : {};
-      await withHost((host) => copy({ ...host, path: hostPath(from) }, target, followLink, options));
-    },
-    true,
-  );
+  const work = async (target: Side): Promise<void> => {
+    const options = archive ? ownerOf(record, target.root) : {};
+    await withHost((host) => copy({ ...host, path: hostPath(from) }, target, followLink, options));
+  };
+  await unlessMounted(to.path, () => withSide(root, record, to, work, true));
 }
 
 /** As an archive, with the name that it has in the container as its top. */
@@ -87,27 +84,22 @@ export async function extractToContainer(
   { archive: isArchive = false }: CopyFlags = {},
 ): Promise<void> {
   const record = find(root, to.container);
-  await withSide(
-    root,
-    record,
-    to,
-    async (side) => {
-      using target = findPlace(side.root, side.path, true);
-      if (target?.stats === undefined) throw side.missing(posix.resolve('/', side.path));
-      if (!target.stats.isDirectory())
-        throw new KnownError(
-          'E_RUN',
-          `destination "${printable(to.container)}:${printable(to.path)}" must be a directory`,
-        );
-      const directory = openPlace(target);
-      try {
-        await extractInto(root, record.id, archive, directory, isArchive ? ownerOf(record, side.root) : {});
-      } finally {
-        closeSync(directory);
-      }
-    },
-    true,
-  );
+  const work = async (side: Side): Promise<void> => {
+    using target = findPlace(side.root, side.path, true);
+    if (target?.stats === undefined) throw side.missing(posix.resolve('/', side.path));
+    if (!target.stats.isDirectory())
+      throw new KnownError(
+        'E_RUN',
+        `destination "${printable(to.container)}:${printable(to.path)}" must be a directory`,
+      );
+    const directory = openPlace(target);
+    try {
+      await extractInto(root, record.id, archive, directory, isArchive ? ownerOf(record, side.root) : {});
+    } finally {
+      closeSync(directory);
+    }
+  };
+  await unlessMounted(to.path, () => withSide(root, record, to, work, true));
 }
 
 async function withSide(
@@ -122,6 +114,7 @@ async function withSide(
     new KnownError('E_RUN', `Could not find the file ${printable(text)} in container ${printable(container)}`);
   const behind = behindMounts(opened.mounts, path);
   if (writes) refuseReadOnly(record, behind?.readonly);
+  if (writes && behind?.isFile) throw inUse(path);
   const mounted = behind && openSync(behind.source, O_PATH | constants.O_DIRECTORY);
   try {
     if (behind === undefined || mounted === undefined) await work({ root: opened.fd, path, missing });
@@ -134,6 +127,23 @@ async function withSide(
   }
 }
 
+/** A copy takes the place of what is there, which cannot be when that is mounted. */
+async function unlessMounted(target: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (cause) {
+    if (isErrno(cause, 'EBUSY', 'EXDEV')) throw inUse(target, cause);
+    throw cause;
+  }
+}
+
+function inUse(path: string, cause?: unknown): KnownError {
+  return new KnownError('E_RUN', `cannot write ${printable(path)}: a file of it is mounted: device or resource busy`, {
+    cause,
+    hint: 'change the file that is mounted',
+  });
+}
+
 /** Of one that runs the kernel refuses what is read-only. */
 function refuseReadOnly({ request }: ContainerRecord, mount: boolean | undefined): void {
   if (mount) throw new KnownError('E_RUN', 'mounted volume is marked read-only');
@@ -142,7 +152,7 @@ function refuseReadOnly({ request }: ContainerRecord, mount: boolean | undefined
 }
 
 /** What a name can answer that was something else a moment before. */
-const passing = ['ENOENT', 'ENOTDIR', 'EEXIST', 'ELOOP', 'ENOTEMPTY', 'EISDIR', 'EAGAIN'];
+const passing = ['ENOENT', 'ENOTDIR', 'EEXIST', 'ELOOP', 'ENOTEMPTY', 'EISDIR', 'EAGAIN', 'ERANGE'];
 
 async function withHost(work: (side: Omit<Side, 'path'>) => void): Promise<void> {
   const root = openSync('/', O_PATH | constants.O_DIRECTORY);
