@@ -9,7 +9,6 @@ import { openImageArchive } from '../images/save/save.js';
 import { loadIntoDaemon } from '../pull/load-into-daemon.js';
 import { type PullManyOptions, type PullOutcome, pullMany } from '../pull/pull-many.js';
 import { daemonSocket, imageIdInDaemon, rootOfDaemon } from '../pull/sources/docker-daemon.js';
-import { familiarString, parseReference } from '../reference.js';
 
 /**
  * As `pullMany`. With a `root` that no dockerd works on, that root is written; without a `root`, the images always go to the daemon.
@@ -55,8 +54,9 @@ interface Handover {
 async function handOver(root: string, outcomes: readonly PullOutcome[], { socket, signal }: Handover): Promise<void> {
   const images = outcomes.flatMap((outcome) => outcome.images);
   const wanted = images.flatMap(({ id, names }) => {
-    const tags = names.map(parseReference).filter(({ digest }) => digest === undefined);
-    return tags.length === 0 ? [{ id, query: id as string }] : tags.map((tag) => ({ id, query: familiarString(tag) }));
+    // A digest names nothing in an archive.
+    const tags = names.filter((name) => !name.includes('@'));
+    return tags.length === 0 ? [{ id, query: id as string }] : tags.map((query) => ({ id, query }));
   });
   if (wanted.length === 0) return;
   using archive = await openImageArchive({

@@ -1,6 +1,6 @@
 /** Images put into the root of a stopped dockerd, handed over to a running one, and taken out of its root again. */
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pull, pullAll } from '../../src/pull/pull.js';
@@ -94,8 +94,33 @@ test('a stopped root is baked, a running daemon is handed what is pulled', { ski
     );
   });
 
+  await t.test(
+    'docker load takes a full bundle; a running daemon tells its state, and a bundle for that is small',
+    async () => {
+      const other = join(folder, 'other');
+      await pull(sibling, { root: other });
+      await docker('rmi', sibling, `${registry.host}/lib/pushed:1`);
+      const bundle = async (...args: string[]): Promise<string> => {
+        const path = join(folder, `bundle-${args.length}.tar`);
+        const { status, stderr } = await cli('tsimage', other, ['bundle', ...args, '-o', path, sibling]);
+        assert.equal(status, 0, stderr);
+        return path;
+      };
+      const state = join(folder, 'state.json');
+      writeFileSync(state, (await cli('tsimage', root, ['state'])).stdout);
+      const [small, full] = [await bundle('--for', state), await bundle()];
+      assert.ok(statSync(small).size < statSync(full).size / 2, `${statSync(small).size} bytes`);
+      assert.match(await docker('load', '-i', full), new RegExp(`Loaded image: ${sibling}`));
+      await docker('rmi', sibling);
+      const loaded = await daemon.docker(['load', '-i', small]);
+      t.diagnostic(
+        `docker load of a bundle whose base is there: ${loaded.status} ${loaded.stdout}${loaded.stderr}`.trim(),
+      );
+    },
+  );
+
   await t.test('an image without a tag is handed over by its id; one that cannot be had fails alone', async () => {
-    await docker('rmi', busybox, sibling);
+    await docker('rmi', busybox);
     const { digest } = await pull(busybox, { root: join(folder, 'other') });
     const name = busybox.replace(/:1$/, `@${digest}`);
     const handed = await cli('tspull', root, ['--via-daemon', '-q', `${registry.host}/lib/none:1`, name], { env });

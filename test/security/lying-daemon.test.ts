@@ -106,12 +106,12 @@ const lies: [what: string, script: Script, message: RegExp][] = [
   [
     'has loaded something else',
     { load: after('{"stream":"ok"}'), inspect: { Id: `sha256:${'0'.repeat(64)}` } },
-    /says that it has loaded one:1, but has sha256:0{64} under that name/,
+    /says that it has loaded docker\.io\/library\/one:1, but has sha256:0{64} under that name/,
   ],
   [
     'has loaded nothing',
     { load: after(''), inspect: {} },
-    /says that it has loaded one:1, but has no image under that name/,
+    /says that it has loaded docker\.io\/library\/one:1, but has no image under that name/,
   ],
   [
     'speaks a line without end',

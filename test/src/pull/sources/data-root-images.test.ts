@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { pull, pullAll } from '../../../../src/pull/pull.js';
 import { lookUp } from '../../../../store/images/repositories.js';
 import { readRepositories } from '../../../../store/images/repositories-file.js';
 import { dockerArchive, idOf, one, packed, two } from '../../../support/archive-fixture.js';
-import { savedFiles } from '../../../support/image-archives.js';
+import { cli } from '../../../support/cli.js';
+import { packFiles, savedFiles } from '../../../support/image-archives.js';
 import { missing } from '../../../support/needs.js';
 import { serveImage } from '../../../support/serve.js';
 import { checkStore } from '../../../support/store-state.js';
@@ -34,6 +36,25 @@ test('all images of another root, which stays as it is', { skip }, async (t) => 
   checkStore(root);
   assert.deepEqual(describeTree(from), before);
   assert.ok((await pullAll(`data-root:${from}`, { root })).every(({ upToDate }) => upToDate));
+});
+
+test('with SOURCE_DATE_EPOCH the same images make the same root, whatever they come from', { skip }, async (t) => {
+  const from = await otherRoot(t);
+  const archive = join(tempDir(t), 'all.tar');
+  const images = [
+    { image: two, tags: ['two:1'] },
+    { image: one, tags: ['one:1', 'host:5000/uno:1'] },
+  ];
+  writeFileSync(archive, packFiles(savedFiles(...images)));
+  const trees = [`data-root:${from}`, `docker-archive:${archive}`].map(async (source) => {
+    const root = join(tempDir(t), 'root');
+    const { status, stderr } = await cli('tspull', root, ['-q', source], { env: { SOURCE_DATE_EPOCH: '1' } });
+    assert.equal(status, 0, stderr);
+    checkStore(root);
+    return describeTree(root, { times: false });
+  });
+  assert.deepEqual(await trees[0], await trees[1]);
+  assert.notDeepEqual(await trees[0], describeTree(from, { times: false }));
 });
 
 test('one of them, by name or by id; what is not there is told', { skip }, async (t) => {
