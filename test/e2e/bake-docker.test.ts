@@ -94,30 +94,27 @@ test('a stopped root is baked, a running daemon is handed what is pulled', { ski
     );
   });
 
-  await t.test(
-    'docker load takes a full bundle; a running daemon tells its state, and a bundle for that is small',
-    async () => {
-      const other = join(folder, 'other');
-      await pull(sibling, { root: other });
-      await docker('rmi', sibling, `${registry.host}/lib/pushed:1`);
-      const bundle = async (...args: string[]): Promise<string> => {
-        const path = join(folder, `bundle-${args.length}.tar`);
-        const { status, stderr } = await cli('tsimage', other, ['bundle', ...args, '-o', path, sibling]);
-        assert.equal(status, 0, stderr);
-        return path;
-      };
-      const state = join(folder, 'state.json');
-      writeFileSync(state, (await cli('tsimage', root, ['state'])).stdout);
-      const [small, full] = [await bundle('--for', state), await bundle()];
-      assert.ok(statSync(small).size < statSync(full).size / 2, `${statSync(small).size} bytes`);
-      assert.match(await docker('load', '-i', full), new RegExp(`Loaded image: ${sibling}`));
-      await docker('rmi', sibling);
-      const loaded = await daemon.docker(['load', '-i', small]);
-      t.diagnostic(
-        `docker load of a bundle whose base is there: ${loaded.status} ${loaded.stdout}${loaded.stderr}`.trim(),
-      );
-    },
-  );
+  await t.test('docker load takes a full bundle, and a small one for what the daemon has', async () => {
+    const other = join(folder, 'other');
+    await pull(sibling, { root: other });
+    await docker('rmi', sibling, `${registry.host}/lib/pushed:1`);
+    const bundle = async (...args: string[]): Promise<string> => {
+      const path = join(folder, `bundle-${args.length}.tar`);
+      const { status, stderr } = await cli('tsimage', other, ['bundle', ...args, '-o', path, sibling]);
+      assert.equal(status, 0, stderr);
+      return path;
+    };
+    const state = join(folder, 'state.json');
+    writeFileSync(state, (await cli('tsimage', root, ['state'])).stdout);
+    const [small, full] = [await bundle('--for', state), await bundle()];
+    assert.ok(statSync(small).size < statSync(full).size / 2, `${statSync(small).size} bytes`);
+    assert.match(await docker('load', '-i', full), new RegExp(`Loaded image: ${sibling}`));
+    await docker('rmi', sibling);
+    const loaded = await daemon.docker(['load', '-i', small]);
+    assert.match(loaded.stdout, new RegExp(`Loaded image: ${sibling}`), loaded.stderr);
+    const id = await docker('image', 'inspect', '--format', '{{.Id}}', sibling);
+    assert.equal(id.trim(), digestOf(siblingImage().config));
+  });
 
   await t.test('an image without a tag is handed over by its id; one that cannot be had fails alone', async () => {
     await docker('rmi', busybox);

@@ -13,7 +13,7 @@ import { printable } from '../../../store/printable.js';
 import { canonicalString, familiarName, parseReference, type Reference, withDefaultTag } from '../../reference.js';
 import { type FoundImage, isSameName, noSuchImage, readName } from './found-image.js';
 import type { ContainersStorageSource } from './source-name.js';
-import { describeTreeImage, imagesOf, type TreeImages } from './tree-images.js';
+import { imagesOf, type TreeImages, treeImageDescriber } from './tree-images.js';
 
 /** @param root that it is pulled into. @throws KnownError E_NOT_FOUND, E_STORE, E_DOCUMENT, E_VERIFY, E_UNSUPPORTED */
 export function findInContainersStorage(source: ContainersStorageSource, root: string): TreeImages {
@@ -79,7 +79,7 @@ function open(storage: ContainersStorage, image: ContainersImage, wished: string
   const all = image.names.flatMap((text) => readName(text) ?? []);
   const asked = new Set(wishedNames(wished).map(canonicalString));
   const names = all.filter((name) => asked.has(canonicalString(name)));
-  const { resolved, origin } = describeTreeImage(opened, root);
+  const { resolved, origin } = treeImageDescriber(root)(opened);
   if (opened.manifest === undefined) return { names, resolved, origin };
   const document = { digest: digestOf(opened.manifest), bytes: opened.manifest };
   const digests = names.map((name) => ({ name: familiarName(name), digest: document.digest }));

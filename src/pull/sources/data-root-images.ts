@@ -19,7 +19,7 @@ import { printable } from '../../../store/printable.js';
 import { type FoundImage, isSameName, noSuchImage, readName, wishedName } from './found-image.js';
 import { keptManifests } from './kept-manifests.js';
 import type { DataRootSource } from './source-name.js';
-import { describeTreeImage, imagesOf, type TreeImages } from './tree-images.js';
+import { imagesOf, type TreeImages, treeImageDescriber } from './tree-images.js';
 
 const MAX_NAMES_BYTES = 64 * 1024 * 1024;
 const home = 'image/overlay2';
@@ -29,8 +29,9 @@ export function findInDataRoot({ path, wish }: DataRootSource, root: string): Tr
   const dir = openConfinedDirectory(path);
   try {
     const names = namesByImage(readNames(dir));
+    const describe = treeImageDescriber(root);
     const found = choose(dir, names, wish).map(({ image, tags }) =>
-      openImage(dir, image, { tags, all: names.get(image) ?? [], root }),
+      openImage(dir, image, { tags, all: names.get(image) ?? [], describe }),
     );
     return imagesOf(dir, found);
   } catch (error) {
@@ -86,13 +87,13 @@ function choose(
   return [{ image: found.image, tags: found.tags.filter((tag) => isSameName(readName(tag), name)) }];
 }
 
-interface NamesAndTarget {
+interface Naming {
   tags: readonly string[];
   all: readonly ImageName[];
-  root: string;
+  describe: ReturnType<typeof treeImageDescriber>;
 }
 
-function openImage(dir: ConfinedDirectory, image: ImageId, { tags, all, root }: NamesAndTarget): FoundImage {
+function openImage(dir: ConfinedDirectory, image: ImageId, { tags, all, describe }: Naming): FoundImage {
   const id = parseImageId(image);
   const configBytes = dir.read(`${home}/imagedb/content/sha256/${hexOf(id)}`, maxConfigBytes);
   if (configBytes === undefined) throw noSuchImage(dir.name, id, []);
@@ -102,7 +103,7 @@ function openImage(dir: ConfinedDirectory, image: ImageId, { tags, all, root }: 
     const diffId = config.diffIds[at] as DiffId;
     return { chainId, diffId, open: () => openLayer(dir, chainId, diffId) };
   });
-  const { resolved, origin } = describeTreeImage({ configBytes, config, layers }, root);
+  const { resolved, origin } = describe({ configBytes, config, layers });
   const digests = all.flatMap(({ key, digest }) => (digest === undefined ? [] : [key]));
   const files = manifestFiles(dir, id);
   const kept = keptManifests({ files, documents: documentsOf(files) }, digests, id);
