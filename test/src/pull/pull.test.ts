@@ -53,7 +53,7 @@ for (const format of ['docker', 'oci'] as const)
       assert.deepEqual(treeTimes(root), mtime, 'something was written');
     });
 
-/** Everything with its times: what a write anywhere would change, but for the time of the image's last use. */
+/** Everything with its times, except that of the last use: what a write anywhere would change. */
 function treeTimes(root: string): string[] {
   return describeTree(root).filter((line) => !line.startsWith('/tspull/used/'));
 }
