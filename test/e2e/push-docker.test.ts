@@ -3,19 +3,21 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { makeAuthority, makeCertificate } from '../../fixtures/registry/certificates.js';
 import { buildImage, buildIndex, type Image } from '../../fixtures/registry/image.js';
+import { readRepositories } from '../../store/images/repositories-file.js';
 import { digestOf } from '../../store/oci/digest.js';
 import { cli } from '../support/cli.js';
 import { type CommandResult, dockerdNeeds, run, startDockerd } from '../support/dockerd.js';
 import { packFiles, savedFiles } from '../support/image-archives.js';
 import { missing } from '../support/needs.js';
-import { startDockerRegistry } from '../support/real-registry.js';
+import { joeSecret, startDockerRegistry } from '../support/real-registry.js';
 import { checkStore } from '../support/store-state.js';
 import { file, tar } from '../support/tar-builder.js';
 import { tempDir } from '../support/temp.js';
 import { busyboxImage, siblingImage } from './images.js';
 
-const skip = missing(...dockerdNeeds, 'busybox', 'docker-registry', 'podman', 'skopeo');
+const skip = missing(...dockerdNeeds, 'busybox', 'docker-registry', 'podman', 'skopeo', 'openssl');
 
 const idOf = (image: Image): string => digestOf(image.config);
 
@@ -172,6 +174,35 @@ test('images go to a registry and from there to everybody', { skip, timeout: 240
     }
     assert.match((await tsimageHere('push', '--index', `${other.host}/none:1`)).stderr, /does not exist locally/);
     checkStore(own);
+  });
+
+  await t.test('by TLS and with a login', async (t) => {
+    const own = at('secured');
+    const authority = makeAuthority(tempDir(t));
+    const { certFile, keyFile } = makeCertificate(authority, 'server', ['IP:127.0.0.1']);
+    const guarded = await startDockerRegistry(t, { htpasswd: joeSecret });
+    const secure = await guarded.serveTls({ certificate: certFile, key: keyFile });
+    const env = { DOCKER_CONFIG: at('docker-config'), HOME: at('home') };
+    const here = (...args: string[]) => cli('tsimage', own, args, { env });
+    await good(here('load', '-i', at('images.tar')));
+    const name = `${secure}/x/busybox:1`;
+    await good(here('tag', `${host}/ours/busybox:1`, name));
+    const stranger = await here('push', name);
+    assert.match(stranger.stderr, /certificate signed by unknown authority/);
+    const guest = await here('push', '--ca', authority.caFile, name);
+    assert.equal(guest.status, 1);
+    assert.match(guest.stderr, /^tsimage: no basic auth credentials$/m);
+    const login = ['login', '-u', 'joe', '--password-stdin', '--ca', authority.caFile, secure];
+    assert.equal(await good(cli('tsimage', own, login, { env, input: 'secret' })), 'Login Succeeded\n');
+    const pushed = await good(here('push', '--ca', authority.caFile, name));
+    await good(
+      cli('tspull', at('secured-again'), [`${secure}/x/busybox@${digestIn(pushed)}`, '--ca', authority.caFile], {
+        env,
+      }),
+    );
+    assert.equal(readRepositories(at('secured-again')).get(`${secure}/x/busybox`)?.size, 1);
+    await good(here('logout', secure));
+    assert.equal((await here('push', '--ca', authority.caFile, name)).status, 1);
   });
 
   await docker.stop();
