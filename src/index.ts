@@ -24,6 +24,8 @@ export { type PlannedImage, type PullPlan, plan, type Verdict } from './pull/pla
 export { type PulledImage, type PullOptions, pull, pullAll } from './pull/pull.js';
 export type { LayerStatus, OnPullEvent, PullEvent, PullNews, Total } from './pull/pull-event.js';
 export { type PullManyOptions, type PullOutcome, pullMany } from './pull/pull-many.js';
+export { type PushedTag, type PushOptions, push } from './push/push.js';
+export type { OnPushEvent, PushEvent } from './push/push-event.js';
 export type { RunResult } from './run/run.js';
 export type {
   BindMount,
