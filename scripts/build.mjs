@@ -108,7 +108,8 @@ for (const { at, name, code } of loaders) {
       CODE: JSON.stringify(code),
       BUILD: JSON.stringify(buildId),
     },
-    banner: { js: '#!/usr/bin/env node' },
+    // Without the dashes Node takes `--env-file` for its own, wherever it stands.
+    banner: { js: '#!/usr/bin/env -S node --' },
   });
 }
 writeFileSync('dist/programs/package.json', '{"type":"commonjs"}\n');

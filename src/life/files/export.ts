@@ -2,12 +2,14 @@ import { closeSync } from 'node:fs';
 import { mountOverlay } from '../../../store/linux/overlay.js';
 import { layerDirs, overlayHome, readLower } from '../../../store/overlay2/layer-dir.js';
 import { type ArchiveSink, archiveContent } from '../../../store/tar/archive-tree.js';
+import { recordEvent } from '../../containers/events/journal.js';
 import { findContainer } from '../../containers/list-containers.js';
 import { openDirectory } from './places.js';
 
 /** All files of a container as an archive, without what is mounted into it. */
 export async function exportContainer(root: string, name: string, sink: ArchiveSink): Promise<void> {
-  const { mountId } = findContainer(root, name);
+  const record = findContainer(root, name);
+  const { mountId } = record;
   // Its own layer as the uppermost of those that are only read: a container that runs may have it mounted, and goes on.
   const { diff } = layerDirs(root, mountId);
   const own = diff.slice(overlayHome(root).length + 1);
@@ -16,6 +18,7 @@ export async function exportContainer(root: string, name: string, sink: ArchiveS
     const top = openDirectory(mount, '/');
     try {
       await archiveContent(top, sink);
+      recordEvent(root, record, 'export');
     } finally {
       closeSync(top);
     }
