@@ -4,6 +4,7 @@ import { defaultRoot, openForReading, openForWriting, type Store } from '../../s
 import { type ImageIndex, readImageIndex } from '../images/find.js';
 import { filterOption } from './filter-option.js';
 import type { LoadFlags } from './image-load.js';
+import { addRegistryCommands } from './image-registry-commands.js';
 import type { SaveFlags } from './image-save.js';
 import { addUpkeep } from './image-upkeep-commands.js';
 import type { CliContext } from './main.js';
@@ -41,6 +42,7 @@ export async function imageProgram(context: CliContext): Promise<undefined> {
   addSave(program, context);
   addLoad(program, context);
   addUpkeep(program, context);
+  addRegistryCommands((name, usage) => subcommand(program, name, usage), context);
   useDockerTexts(program);
   await parseCommandLine(program, context.args);
   return undefined;
