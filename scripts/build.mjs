@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -36,6 +36,26 @@ const heavyPackagesApart = {
     onResolve({ filter }, ({ path }) => ({ path: `./${path}.js`, external: true }));
   },
 };
+/**
+ * Programs whose file is not only a loader, but does the commonest itself with nothing else in it; the rest is a bundle that is loaded
+ * when that is not all. Rest by program.
+ */
+const rests = { tspull: 'pull-program' };
+/** In place of the rest stands what loads its bundle. */
+const restApart = {
+  name: 'rest-apart',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: new RegExp(`^\\./(${Object.values(rests).join('|')})\\.js$`) }, ({ path }) => ({
+      path,
+      namespace: 'rest',
+    }));
+    onLoad({ filter: /.*/, namespace: 'rest' }, ({ path }) => {
+      const name = basename(path, '.js');
+      const contents = `import {loadBundle} from './load-program.js';loadBundle({file:__dirname+'/programs/${name}.js',name:'${name}'});`;
+      return { contents, resolveDir: 'build/src/cli' };
+    });
+  },
+};
 /** commander can start programs for its subcommands, which ours have none of; child_process brings sockets and streams with it. */
 const noChildProcesses = {
   name: 'no-child-processes',
@@ -47,12 +67,13 @@ const noChildProcesses = {
   },
 };
 const programs = ['tspull', 'tsimage', 'tsrun', 'tscontainer', 'supervisor-main'];
+const bundled = programs.map((name) => rests[name] ?? name);
 const sourceOf = (name) => `build/src/${name === 'supervisor-main' ? 'supervisor' : 'cli'}/${name}.js`;
 // A program is one CommonJS file: Node finds, reads and links the many files of an ES module graph in the time that the rest
 // of a short command takes. In front of it stands a loader that knows the cache of its compiled code, and so it is with the layer
 // worker. The library and its worker are ES modules.
 const metafiles = await Promise.all([
-  ...programs.map((name) =>
+  ...bundled.map((name) =>
     bundle({
       entryPoints: { [`programs/${name}`]: sourceOf(name) },
       format: 'cjs',
@@ -93,13 +114,15 @@ const digest = createHash('sha256');
 for (const name of readdirSync('dist/programs').sort()) digest.update(readFileSync(`dist/programs/${name}`));
 const buildId = digest.digest('hex').slice(0, 16);
 const loaders = [
-  ...programs.map((name) => ({ at: `${name}.cjs`, name, code: `programs/${name}.js` })),
+  ...programs
+    .filter((name) => rests[name] === undefined)
+    .map((name) => ({ at: `${name}.cjs`, name, code: `programs/${name}.js` })),
   { at: 'programs/layer-worker.js', name: 'layer-worker', code: 'layer-worker-code.js' },
 ];
 for (const { at, name, code } of loaders) {
   const [, path, extension] = /^(.*)(\.\w+)$/.exec(at);
   await bundle({
-    entryPoints: { [path]: 'build/src/cli/load-program.js' },
+    entryPoints: { [path]: 'build/src/cli/load-program-main.js' },
     outExtension: { '.js': extension },
     format: 'cjs',
     define: {
@@ -111,6 +134,18 @@ for (const { at, name, code } of loaders) {
     banner: { js: '#!/usr/bin/env node' },
   });
 }
+for (const name of Object.keys(rests))
+  await bundle({
+    entryPoints: { [name]: sourceOf(name) },
+    outExtension: { '.js': '.cjs' },
+    format: 'cjs',
+    // What it is made of is compiled anew at each start.
+    minifyIdentifiers: true,
+    supported: { 'dynamic-import': false },
+    define: { ...commonJs, BUILD: JSON.stringify(buildId) },
+    banner: { js: '#!/usr/bin/env node' },
+    plugins: [restApart],
+  });
 writeFileSync('dist/programs/package.json', '{"type":"commonjs"}\n');
 for (const name of programs) chmodSync(`dist/${name}.cjs`, 0o755);
 for (const file of listDeclarations()) {

@@ -14,7 +14,7 @@ export {
   containers,
 } from './library/containers.js';
 export { type ExecByNameOptions, exec } from './library/exec.js';
-export { images, type RootOption } from './library/images.js';
+export { images, type PrunedImages, type PruneImagesOptions, type RootOption } from './library/images.js';
 export { type RunByNameOptions, run } from './library/run.js';
 export { type SandboxOptions, type SandboxResult, sandbox } from './library/sandbox.js';
 export type { LogEntry } from './life/read-logs.js';

@@ -8,6 +8,8 @@
  *       staging/<id>/                   a layer being unpacked; its own lock file tells whether anybody still works on it
  *       partial/<algorithm>-<digits>    the beginning of a blob whose download was cut off
  *       manifests/<image>/<digest>      index and manifest of an image byte for byte
+ *       used/<image>                    its time is that of the image's last use
+ *       reserve                         room that is given up when the disk is full and something is to be removed
  *       containers/ live/ names/        containers of tsrun
  */
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
@@ -40,6 +42,7 @@ const tree: [path: string, mode: number][] = [
   ['tspull/locks', 0o700],
   ['tspull/staging', 0o700],
   ['tspull/partial', 0o700],
+  ['tspull/used', 0o700],
   [LAST_OF_TREE, 0o700],
 ];
 
@@ -48,6 +51,12 @@ export const stagingDir = (root: string): string => join(root, 'tspull', 'stagin
 export const partialDir = (root: string): string => join(root, 'tspull', 'partial');
 /** Index and manifest of an image byte for byte, one file a document, named by its digest's digits. */
 export const manifestsDir = (root: string, imageHex: string): string => join(root, 'tspull', 'manifests', imageHex);
+export const reservePath = (root: string): string => join(root, 'tspull', 'reserve');
+/** What a removal may give up when the disk is full, in this order; the copy of the names is made anew with the next change. */
+export const reservesOf = (root: string): string[] => [
+  reservePath(root),
+  join(root, 'image', 'overlay2', 'repositories.json.last-good'),
+];
 export const storeLockPath = (root: string): string => join(root, 'tspull', 'lock');
 
 /** Whether {@link makeDataRoot} has come to its end here once: its last directory is there. */

@@ -28,6 +28,7 @@ export const errorCodes = {
   E_NO_CONTAINER: 'no such container',
   E_NO_VOLUME: 'no such volume',
   E_CONFLICT: 'the object is in use, or the name is taken',
+  E_QUOTA: 'images that must stay need more than their quota',
   E_TEMPLATE: 'a --format template is wrong',
   E_RUN: 'a container cannot be set up',
   E_COMMAND: 'the command of a container cannot be executed',

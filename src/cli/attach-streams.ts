@@ -26,30 +26,34 @@ export async function joinStreams(
   { client, tty }: Attachment,
   options: StreamOptions,
 ): Promise<number | 'detached' | undefined> {
+  const left = new AbortController();
   const releases = [
     options.signals ? proxySignals(client, tty) : undefined,
     tty ? followSize(client) : undefined,
     options.input && tty && process.stdin.isTTY ? enterRawMode(0) : undefined,
   ];
   try {
-    const detached = options.input ? sendInput(client, tty ? options.detachKeys : Buffer.alloc(0)) : undefined;
+    const detached = options.input
+      ? sendInput(client, tty ? options.detachKeys : Buffer.alloc(0), left.signal)
+      : undefined;
     return await (detached === undefined ? client.ended : Promise.race([client.ended, detached]));
   } finally {
+    left.abort();
     for (const release of releases) release?.();
     process.stdin.removeAllListeners('data').removeAllListeners('end').pause();
     client.close();
   }
 }
 
-/** Settles when the keys were pressed; else never. */
-function sendInput(client: ControlClient, keys: Buffer): Promise<'detached'> {
+/** Settles when the keys were pressed; else never. Nothing is read after `left`. */
+function sendInput(client: ControlClient, keys: Buffer, left: AbortSignal): Promise<'detached'> {
   const scanner = detachScanner(keys);
   return new Promise((resolve) => {
     process.stdin.on('data', (chunk: Buffer) => {
       const { input, detached } = scanner.scan(chunk);
       if (input.length > 0) {
         process.stdin.pause();
-        void client.input(input).then(() => process.stdin.resume());
+        void client.input(input).then(() => left.aborted || process.stdin.resume());
       }
       if (detached) resolve('detached');
     });

@@ -1,5 +1,5 @@
 /**
- * What each program's file is, and the layer worker's: it runs the bundle next to it, and what that requires from there, with the machine code's precursor, V8's bytecode, from a cache, which
+ * Runs the bundles that programs and the layer worker consist of, with the machine code's precursor, V8's bytecode, from a cache, which
  * saves the quarter of a short command's time that compiling takes. Node 22 has the like (`module.enableCompileCache`), Node 20
  * does not, and a shipped cache would fit one build of Node only.
  *
@@ -21,33 +21,40 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { Module } from 'node:module';
+import type { Module } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { Script } from 'node:vm';
 
-/** Filled in when the file is bundled: the program's name, where its bundle is, and a digest of all bundles. */
-declare const PROGRAM: string;
-declare const CODE: string;
+/** Filled in when the file is bundled: a digest of all bundles. */
 declare const BUILD: string;
 
 const GROUP_OR_OTHERS_MAY_WRITE = 0o022;
 /** Caches of other builds are kept this long after they were written. */
 const KEPT_MS = 30 * 24 * 3600 * 1000;
 
+export interface Bundle {
+  /** Its absolute path. */
+  file: string;
+  /** Begins the name of its cache. */
+  name: string;
+  /** All of it is compiled and kept at once: the layer worker gives up the right to write here. A program keeps what it has used. */
+  isWhole?: boolean;
+}
+
 /** Runs a bundle as `require` does. @returns its exports */
-function load(file: string, name: string): unknown {
+export function loadBundle({ file, name, isWhole = false }: Bundle): unknown {
   const cache = cacheFile(name);
   const cachedData = cache === undefined ? undefined : readOwn(cache);
   // Latin-1, because the bundle is ASCII: a string of one byte a character needs no decoding.
   const source = `(function(exports,require,module,__filename,__dirname){${readFileSync(file, 'latin1')}\n})`;
   const script = new Script(source, { filename: file, ...(cachedData && { cachedData }) });
   const isMissing = cache !== undefined && (cachedData === undefined || script.cachedDataRejected === true);
-  const program = new Module(file, module as unknown as Module);
+  // node:module has the same, and is one more to load.
+  const program = new (module.constructor as typeof Module)(file, module as unknown as Module);
   program.filename = file;
   program.paths = module.paths;
   const run = script.runInThisContext() as (...args: unknown[]) => void;
-  // The worker gives up the right to write here, so all of it is compiled at once; a program keeps what it has used.
-  if (isMissing && PROGRAM === 'layer-worker') keep(cache, compileAll(source, file));
+  if (isMissing && isWhole) keep(cache, compileAll(source, file));
   else if (isMissing)
     process.once('exit', (status) => {
       // A command that failed has not compiled what the next one needs.
@@ -56,7 +63,10 @@ function load(file: string, name: string): unknown {
   const bundles = new Map<string, unknown>();
   const require = (id: string): unknown => {
     if (!id.startsWith('./')) return program.require(id);
-    if (!bundles.has(id)) bundles.set(id, load(join(dirname(file), id), basename(id, '.js')));
+    if (!bundles.has(id)) {
+      const path = join(dirname(file), id);
+      bundles.set(id, loadBundle({ file: path, name: basename(id, '.js'), isWhole }));
+    }
     return bundles.get(id);
   };
   run.call(program.exports, program.exports, require, program, file, dirname(file));
@@ -85,13 +95,6 @@ function cacheFile(name: string): string | undefined {
   const folder = chosen || (base === undefined ? undefined : join(base, 'tspull'));
   if (folder === undefined) return undefined;
   return join(folder, `${name}-${BUILD}-${process.version}-${process.arch}.v8`);
-}
-
-/** Each subcommand compiles another part. A word that is none ends in failure, and nothing is kept for it. */
-function nameOfCache(): string {
-  const [, , word = ''] = process.argv;
-  const hasSubcommands = PROGRAM === 'tsimage' || PROGRAM === 'tscontainer';
-  return hasSubcommands && /^[a-z]{2,12}$/.test(word) ? `${PROGRAM}-${word}` : PROGRAM;
 }
 
 /** The content of a file that only this user, or root, could have written. */
@@ -152,5 +155,3 @@ function ifPossible<T>(work: () => T): T | undefined {
     throw error;
   }
 }
-
-load(join(__dirname, CODE), nameOfCache());

@@ -2,6 +2,7 @@
 import { leaveAtOnce } from '../../store/linux/leave.js';
 import { exitCodeOf, explainError } from './explain-error.js';
 import { packageVersion } from './version.js';
+import { brokenPipe } from './write-at-once.js';
 
 export interface CliContext {
   /** The program's name, as errors begin. */
@@ -24,9 +25,6 @@ export interface ProgramOptions {
   /** Leaves the outputs alone until something is written: loading Node's streams takes a tenth of a short command's time. */
   keepsOutputs?: boolean;
 }
-
-/** Status of a program that SIGPIPE ended, which is what a closed pipe means for others. */
-const brokenPipe = 141;
 
 export async function runProgram(
   program: string,

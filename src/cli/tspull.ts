@@ -1,6 +1,7 @@
-import { runProgram } from './main.js';
+import { sayUpToDate } from './up-to-date.js';
 
-void runProgram('tspull', async (context) => {
-  const { pullProgram } = await import('./pull-command.js');
-  return pullProgram(context);
+void sayUpToDate(process.argv.slice(2)).then(async (isSaid) => {
+  if (!isSaid) await import('./pull-program.js');
+  // There may be a connection that nobody needs any more.
+  else process.exit();
 });

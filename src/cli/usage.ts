@@ -18,6 +18,11 @@ export function useDockerTexts(command: Command): void {
   for (const child of command.commands) useDockerTexts(child);
 }
 
+/** Arguments are taken whole, so that their number is checked with Docker's words. */
+export function subcommand(program: Command, name: string, usage: string): Command {
+  return program.command(name).usage(usage).argument('[names...]').helpOption('-h, --help', 'show help');
+}
+
 /** Parses, and turns what commander throws into a {@link UsageError} or, for help, into a normal end. */
 export async function parseCommandLine(program: Command, args: readonly string[]): Promise<void> {
   try {

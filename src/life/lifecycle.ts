@@ -2,10 +2,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { KnownError } from '../../store/errors.js';
 import { type HeldLock, removeLockFile, tryAcquire } from '../../store/fs/lock.js';
+import { printable } from '../../store/printable.js';
 import { containerFiles } from '../containers/container-files.js';
 import { checkName, claimName, releaseName } from '../containers/container-name.js';
 import { type ContainerRecord, readRecord, writeRecord } from '../containers/container-record.js';
-import { type ControlClient, controlClient } from '../containers/control/control-client.js';
+import { type ControlClient, controlClient, SupervisorGone } from '../containers/control/control-client.js';
 import { connectToControl } from '../containers/control/control-socket.js';
 import { recordEvent } from '../containers/events/journal.js';
 import { findContainer } from '../containers/list-containers.js';
@@ -93,27 +94,47 @@ async function connect(root: string, id: string, onOutput?: OnOutput): Promise<C
   return socket === undefined ? undefined : controlClient(socket, onOutput);
 }
 
-/** Asks the supervisor; `whenNot` says what it means that there is none. */
+/**
+ * Asks the supervisor. One that ends without an answer has ended with its container.
+ *
+ * @param whenNot says what it means that there is none; its argument is the container as it is then, undefined when it is removed
+ */
 export async function ask<T>(
   root: string,
-  record: ContainerRecord,
+  { id }: ContainerRecord,
   question: (client: ControlClient) => Promise<T>,
-  whenNot: () => T,
+  whenNot: (record: ContainerRecord | undefined) => T,
 ): Promise<T> {
-  const client = await connect(root, record.id);
-  if (client !== undefined) {
-    try {
-      return await question(client);
-    } finally {
-      client.close();
+  for (const end = Date.now() + PATIENCE_MS; ; await delay(5)) {
+    const client = await connect(root, id);
+    if (client !== undefined) {
+      try {
+        return await question(client);
+      } catch (error) {
+        if (!(error instanceof SupervisorGone)) throw error;
+      } finally {
+        client.close();
+      }
     }
+    const latest = findAgain(root, id);
+    if (latest === undefined || latest.state === 'exited' || latest.state === 'created') return whenNot(latest);
+    // One that runs in the foreground of another program.
+    if (latest.state === 'running' && latest.pid === undefined)
+      throw new KnownError('E_CONFLICT', `the container ${id} belongs to a tsrun in the foreground`, {
+        hint: 'end that program; only containers that were started detached or by tscontainer can be controlled',
+      });
+    // Its supervisor is on its way out.
+    if (Date.now() > end) throw new KnownError('E_RUN', `the supervisor of the container ${id} does not answer`);
   }
-  // One that runs in the foreground of another program.
-  if (record.state === 'running' && record.pid === undefined)
-    throw new KnownError('E_CONFLICT', `the container ${record.id} belongs to a tsrun in the foreground`, {
-      hint: 'end that program; only containers that were started detached or by tscontainer can be controlled',
-    });
-  return whenNot();
+}
+
+function findAgain(root: string, id: string): ContainerRecord | undefined {
+  try {
+    return find(root, id);
+  } catch (error) {
+    if (error instanceof KnownError && error.code === 'E_NO_CONTAINER') return undefined;
+    throw error;
+  }
 }
 
 const notRunning = (record: ContainerRecord, what = ''): KnownError =>
@@ -181,7 +202,10 @@ export async function waitForContainer(root: string, name: string): Promise<numb
     root,
     record,
     async (client) => (await client.request({ do: 'wait' })).exitCode ?? 0,
-    () => record.exitCode ?? 0,
+    (latest) => {
+      if (latest === undefined) throw new KnownError('E_NO_CONTAINER', `No such container: ${printable(name, 200)}`);
+      return latest.exitCode ?? 0;
+    },
   );
 }
 
@@ -241,15 +265,7 @@ async function endByForce(root: string, record: ContainerRecord): Promise<void> 
   await ask(
     root,
     record,
-    async (client) => {
-      try {
-        await client.request({ do: 'stop', signal: kill, timeoutMs: 1000 });
-      } catch (error) {
-        // It ended, and its supervisor with it, before it could answer.
-        if (!(error instanceof KnownError && error.code === 'E_RUN')) throw error;
-      }
-      await client.ended;
-    },
+    async (client) => void (await client.request({ do: 'stop', signal: kill, timeoutMs: 1000 })),
     () => undefined,
   );
 }

@@ -8,10 +8,19 @@ import { type Digest, type ImageId, isDigest } from '../../store/oci/digest.js';
 import { fits, type Platform } from '../../store/oci/platform.js';
 import { familiarName, type Reference } from '../reference.js';
 
-export interface LocalImage {
+export interface NamedImage {
   image: ImageId;
   /** Digests under which this very image was pulled from the repository. */
   digests: Digest[];
+}
+
+/** What `reference` names in the store, which may be incomplete or missing. */
+export function namedImage(root: string, reference: Reference): NamedImage | undefined {
+  const repositories = readRepositories(root);
+  const name = familiarName(reference);
+  const key = reference.digest === undefined ? `${name}:${reference.tag ?? 'latest'}` : `${name}@${reference.digest}`;
+  const image = lookUp(repositories, name, key);
+  return image === undefined ? undefined : { image, digests: digestsOf(repositories, name, image) };
 }
 
 /** The complete image that `reference` names in the store, if it is for the wanted platform. */
@@ -19,13 +28,9 @@ export function findLocalImage(
   root: string,
   reference: Reference,
   wanted: Platform | undefined,
-): LocalImage | undefined {
-  const repositories = readRepositories(root);
-  const name = familiarName(reference);
-  const key = reference.digest === undefined ? `${name}:${reference.tag ?? 'latest'}` : `${name}@${reference.digest}`;
-  const image = lookUp(repositories, name, key);
-  if (image === undefined || !isComplete(root, image, wanted)) return undefined;
-  return { image, digests: digestsOf(repositories, name, image) };
+): NamedImage | undefined {
+  const named = namedImage(root, reference);
+  return named !== undefined && isComplete(root, named.image, wanted) ? named : undefined;
 }
 
 function digestsOf(repositories: Repositories, name: string, image: ImageId): Digest[] {

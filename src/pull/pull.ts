@@ -1,4 +1,5 @@
 import { KnownError } from '../../store/errors.js';
+import { recordUse } from '../../store/images/last-use.js';
 import { explainIoFailure } from '../../store/io-failure.js';
 import type { Digest, ImageId } from '../../store/oci/digest.js';
 import { formatPlatform, type Platform, parsePlatform } from '../../store/oci/platform.js';
@@ -11,6 +12,7 @@ import { createEngine, type Engine } from './engine.js';
 import { openEventStream } from './event-stream.js';
 import { findLocalImage } from './local-image.js';
 import { type Emit, eventsVersion, type OnPullEvent } from './pull-event.js';
+import type { FilesOptions } from './pull-from-files.js';
 import { referenceFor, type ShortNames } from './reference-for.js';
 import { type ArchiveSource, type DaemonSource, parseSource } from './sources/source-name.js';
 
@@ -161,10 +163,12 @@ export async function runPull(
   const platform = wanted === undefined ? null : formatPlatform(wanted);
   emit({ type: 'start', version: eventsVersion, name, reference: shown, platform });
   try {
-    if (from.kind === 'registry')
-      return [await pullFromRegistry(options, { ...job, ...shared, began, reference: from.reference })];
-    const { pullFromFiles } = await import('./pull-from-files.js');
-    return await pullFromFiles(from, { ...job, ...shared, began });
+    const images =
+      from.kind === 'registry'
+        ? [await pullFromRegistry(options, { ...job, ...shared, began, reference: from.reference })]
+        : await pullFromSource(from, { ...job, ...shared, began });
+    for (const { id } of images) recordUse(root, id);
+    return images;
   } catch (cause) {
     const error = signal.aborted
       ? new KnownError('E_CANCELLED', `pull of ${printable(shown)} was cancelled`, { cause })
@@ -172,6 +176,11 @@ export async function runPull(
     tellFailure(emit, shown, error);
     throw error;
   }
+}
+
+async function pullFromSource(from: ArchiveSource | DaemonSource, options: FilesOptions): Promise<PulledImage[]> {
+  const { pullFromFiles } = await import('./pull-from-files.js');
+  return await pullFromFiles(from, options);
 }
 
 export function tellFailure(emit: Emit, reference: string, error: unknown): void {

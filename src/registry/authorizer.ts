@@ -9,6 +9,8 @@ import type { Transport } from './transport.js';
 export interface AuthorizerOptions {
   /** `library/ubuntu`: what a token is asked for when the challenge does not say. */
   readonly path: string;
+  /** Asked for with every token, besides what a challenge names: `repository:library/ubuntu:pull,push`. */
+  readonly scopes?: () => readonly string[];
   readonly subject: Subject;
   readonly transport: Transport;
   readonly signal: AbortSignal | undefined;
@@ -78,7 +80,7 @@ async function respond(
   registry: URL,
   header: string,
   credentials: Credentials | undefined,
-  { path, subject, transport, signal, secrets }: AuthorizerOptions & { secrets: string[] },
+  { path, scopes: more = () => [], subject, transport, signal, secrets }: AuthorizerOptions & { secrets: string[] },
 ): Promise<Held | undefined> {
   const challenges = parseChallenges(header);
   const bearer = challenges.find(({ scheme }) => scheme === 'bearer');
@@ -89,7 +91,7 @@ async function respond(
     const token = await fetchToken({
       realm: checkRealm(bearer.parameters.get('realm'), registry),
       service: bearer.parameters.get('service'),
-      scopes: scope.split(' ').filter((item) => item !== ''),
+      scopes: [...new Set([...scope.split(' ').filter((item) => item !== ''), ...more()])],
       credentials,
       transport,
       subject,

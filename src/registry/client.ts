@@ -11,7 +11,8 @@ import { type EndpointPlan, originEndpoint, type RepositoryName } from './endpoi
 import { type EndpointSet, type Failover, openEndpoints } from './endpoint-set.js';
 import { askInTurn } from './failover.js';
 import { type FetchedManifest, getManifest, headManifest } from './manifests.js';
-import { configPlaces, isConfigured } from './mirrors/config-places.js';
+import { configPlaces } from './mirrors/config-places.js';
+import { saysNothing } from './mirrors/quick-look.js';
 import type { PullLimit } from './pull-limit.js';
 import { authorityPlaces, defaultTimeouts, proxySettings, type Timeouts, type TransportSettings } from './settings.js';
 import { listTags } from './tags.js';
@@ -96,16 +97,16 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
 }
 
 /** undefined when neither the user nor the machine says anything about mirrors; then nothing is loaded to find that out. */
-async function configuredPlan(options: RegistryClientOptions): Promise<EndpointPlan | undefined> {
+export async function configuredPlan(options: RegistryClientOptions): Promise<EndpointPlan | undefined> {
   const { domain, path, byDigest = false, mirrors = [], configDir, env = process.env, insecure = false } = options;
   const places = configPlaces(configDir, env);
-  if (mirrors.length === 0 && !isConfigured(places)) return undefined;
+  if (mirrors.length === 0 && saysNothing(places)) return undefined;
   const { planEndpoints } = await import('./mirrors/plan-endpoints.js');
   return planEndpoints({ domain, path, byDigest }, { mirrors, places, insecure });
 }
 
 /** What holds for all endpoints; each adds its own. */
-function transportSettings(options: RegistryClientOptions): TransportSettings {
+export function transportSettings(options: RegistryClientOptions): TransportSettings {
   const { caFiles = [], certsDir, configDir, env = process.env, timeouts } = options;
   return {
     insecureHosts: [],

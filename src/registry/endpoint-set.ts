@@ -62,6 +62,8 @@ export interface EndpointSetOptions {
   /** What holds for all endpoints. */
   readonly transport: TransportSettings;
   readonly onFailover: ((failover: Failover) => void) | undefined;
+  /** Of tokens, besides what registries ask for. */
+  readonly scopes?: () => readonly string[];
 }
 
 /** There is somebody else to ask, so a mirror that is not there is not waited for as long as a registry. */
@@ -107,12 +109,13 @@ export function openEndpoints({ endpoints: planned }: EndpointPlan, options: End
 function openEndpoint(
   planned: PlannedEndpoint,
   id: number,
-  { subject, env, signal, transport: common, isLast }: EndpointSetOptions & { isLast: boolean },
+  { subject, env, signal, transport: common, scopes, isLast }: EndpointSetOptions & { isLast: boolean },
 ): LiveEndpoint {
   const { path, domain, headers } = planned;
   const transport = openTransport(transportSettings(planned, common, isLast));
   const authorizer = createAuthorizer({
     path,
+    ...(scopes && { scopes }),
     subject,
     transport,
     signal,

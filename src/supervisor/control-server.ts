@@ -16,7 +16,7 @@ export interface ControlServer {
   serve(socket: Socket): void;
   /** To everybody who is attached. */
   readonly output: OutputSink;
-  /** Tells them of the end, and ends all connections. */
+  /** Tells them of the end, and ends all connections; settles when everybody has taken what was for them, or is gone. */
   finish(exitCode: number): Promise<void>;
 }
 
@@ -31,7 +31,7 @@ export interface Controlled {
 export function createControlServer({ container, start, ended }: Controlled): ControlServer {
   const attached = new Set<FramedConnection>();
   const all = new Set<FramedConnection>();
-  const answers = new Set<Promise<void>>();
+  const answers = new Map<FramedConnection, Set<Promise<void>>>();
 
   async function perform(request: ClientMessage, connection: FramedConnection): Promise<Partial<ControlAnswer>> {
     const it = container();
@@ -82,21 +82,36 @@ export function createControlServer({ container, start, ended }: Controlled): Co
     await connection.send(frame.message, JSON.stringify(message));
   }
 
+  async function takeInput(payload: Buffer, connection: FramedConnection): Promise<void> {
+    await container().streams?.input(payload);
+    await connection.send(frame.taken, '');
+  }
+
+  /** Each at its own pace: one that does not read keeps nobody from hearing. */
+  async function bidFarewell(connection: FramedConnection, event: ServerMessage): Promise<void> {
+    if (attached.has(connection)) await connection.send(frame.message, JSON.stringify(event));
+    await Promise.all(answers.get(connection) ?? []);
+    connection.close();
+    await connection.closed;
+  }
+
   return {
     serve(socket) {
       const connection = frameConnection(socket, (type, payload) => {
-        if (type === frame.data) return container().streams?.input(payload);
+        // Nothing is waited for: neither requests nor input must keep the other from the container.
+        if (type === frame.data) void takeInput(payload, connection);
         if (type === frame.end) container().streams?.endInput();
-        // Not waited for: what takes long must not keep input from the container.
-        if (type !== frame.message) return undefined;
-        const answered = answer(JSON.parse(payload.toString()), connection).then(() => void answers.delete(answered));
-        answers.add(answered);
-        return undefined;
+        if (type !== frame.message) return;
+        const answered = answer(JSON.parse(payload.toString()), connection).then(() => void open.delete(answered));
+        open.add(answered);
       });
+      const open = new Set<Promise<void>>();
+      answers.set(connection, open);
       all.add(connection);
       void connection.closed.then(() => {
         attached.delete(connection);
         all.delete(connection);
+        answers.delete(connection);
       });
     },
     async output(stream, chunk) {
@@ -105,10 +120,7 @@ export function createControlServer({ container, start, ended }: Controlled): Co
     },
     async finish(exitCode) {
       const event: ServerMessage = { event: 'end', exitCode };
-      for (const connection of attached) await connection.send(frame.message, JSON.stringify(event));
-      await Promise.all(answers);
-      for (const connection of all) connection.close();
-      await Promise.all([...all].map(({ closed }) => closed));
+      await Promise.all([...all].map((connection) => bidFarewell(connection, event)));
     },
   };
 }

@@ -112,7 +112,13 @@ export class SupervisedContainer {
     using joined = await joinedBy(root, options);
     const spec = specOf(record, joined);
     const cgroup = makeCgroup(root, spec, record);
-    const streams = spec.tty ? ptyStreams(sink) : pipeStreams(spec.interactive, sink);
+    const own = spec.tty ? ptyStreams(sink) : pipeStreams(spec.interactive, sink);
+    const finished = (): Promise<void> => {
+      // In the pid namespace of another container or of the host they would go on, and hold the outputs.
+      for (const folder of record.cgroups) killProcesses(folder);
+      return own.finished();
+    };
+    const streams = { ...own, finished };
     const guard = openGuard();
     let stopChecks: (() => void) | undefined;
     try {

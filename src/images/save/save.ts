@@ -1,18 +1,15 @@
 /** Images as one archive that docker, podman, skopeo and `tsimage load` take. */
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { blobPath } from '../../../store/archive/oci-layout.js';
-import { isDataRoot, manifestsDir } from '../../../store/data-root.js';
-import { isErrno, KnownError } from '../../../store/errors.js';
+import { isDataRoot } from '../../../store/data-root.js';
 import type { HeldLock } from '../../../store/fs/lock.js';
-import type { ImageRecord } from '../../../store/images/image-db.js';
-import { layerRecordDir, readLayer } from '../../../store/layers/layer-db.js';
+import { recordUse } from '../../../store/images/last-use.js';
 import { holdLayer } from '../../../store/layers/lease.js';
-import { type ChainId, chainIdsOf, type DiffId, type Digest, digestOf, hexOf } from '../../../store/oci/digest.js';
-import { layerDirs } from '../../../store/overlay2/layer-dir.js';
-import { rebuildLayer, rebuiltSize, type StoredLayer } from '../../../store/tar/rebuild-layer.js';
+import { chainIdsOf, type Digest } from '../../../store/oci/digest.js';
+import { rebuildLayer, rebuiltSize } from '../../../store/tar/rebuild-layer.js';
 import { endOfArchive, fileHeader, padding } from '../../../store/tar/write-archive.js';
 import { readImageIndex } from '../find.js';
+import { keptDocuments } from '../kept-documents.js';
+import { storedLayers } from '../stored-layers.js';
 import { archiveDocuments, type ImageToWrite, type SaveFormat } from './archive-documents.js';
 import { type ChosenImage, chooseImages } from './choose-images.js';
 
@@ -45,6 +42,7 @@ export async function openImageArchive({ root, names, format, signal }: SaveOpti
     if (isDataRoot(root))
       for (const chainId of new Set(chosen.flatMap(({ image }) => chainIdsOf(image.diffIds))))
         leases.push(await holdLayer(root, chainId, 'shared', { signal }));
+    for (const { image } of chosen) recordUse(root, image.id);
     const members = membersOf(root, chosen, format);
     return { pieces: () => archiveOf(members), [Symbol.dispose]: release };
   } catch (error) {
@@ -73,51 +71,18 @@ function membersOf(root: string, chosen: readonly ChosenImage[], format: SaveFor
   const images = chosen.map(({ image, tags, digests }): ImageToWrite => {
     const id = image.id as string as Digest;
     addBytes(blobPath(id), image.bytes);
-    const layers = layersOf(root, image).map((layer) => {
+    const layers = storedLayers(root, image).map((layer) => {
       const digest = layer.diffId as string as Digest;
       const path = blobPath(digest);
       const { size } = members.get(path) ?? { size: rebuiltSize(layer) };
       members.set(path, { size, content: () => rebuildLayer(layer) });
       return { digest, size };
     });
-    const kept = format === 'oci-archive' ? new Map<Digest, Buffer>() : keptDocuments(root, image);
+    const kept = format === 'oci-archive' ? new Map<Digest, Buffer>() : keptDocuments(root, image.id);
     for (const [digest, bytes] of kept) addBytes(blobPath(digest), bytes);
     const known = digests.filter((key) => kept.has(key.slice(key.indexOf('@') + 1) as Digest));
     return { id, configSize: image.bytes.length, layers, tags, digests: known };
   });
   for (const [path, bytes] of archiveDocuments(images, format)) addBytes(path, bytes);
   return members;
-}
-
-/** Lowest first. */
-function layersOf(root: string, image: ImageRecord): StoredLayer[] {
-  return chainIdsOf(image.diffIds).map((chainId, at) => storedLayer(root, chainId, image.diffIds[at]));
-}
-
-function storedLayer(root: string, chainId: ChainId, diffId: DiffId | undefined): StoredLayer {
-  const layer = readLayer(root, chainId);
-  if (layer === undefined || diffId === undefined)
-    throw new KnownError('E_STORE', `layer ${chainId} is missing`, { hint: 'pull the image again' });
-  return { chainId, diffId, record: layerRecordDir(root, chainId), diff: layerDirs(root, layer.cacheId).diff };
-}
-
-/** Index and manifest under which the image was pulled; what is not as its name says is left out. */
-function keptDocuments(root: string, { id }: ImageRecord): Map<Digest, Buffer> {
-  const dir = manifestsDir(root, hexOf(id));
-  const documents = new Map<Digest, Buffer>();
-  for (const name of namesIn(dir)) {
-    const bytes = readFileSync(join(dir, name));
-    const digest = digestOf(bytes, name.length === 128 ? 'sha512' : 'sha256');
-    if (hexOf(digest) === name) documents.set(digest, bytes);
-  }
-  return documents;
-}
-
-function namesIn(dir: string): string[] {
-  try {
-    return readdirSync(dir).sort();
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return [];
-    throw error;
-  }
 }

@@ -1,5 +1,4 @@
 /** Where this machine keeps what it has configured about registries, for containerd, for containers' tools and for Docker. */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface ConfigPlaces {
@@ -39,10 +38,4 @@ export function configPlaces(configDir: string | undefined, env: NodeJS.ProcessE
     },
     daemonJson: [...(process.getuid?.() === 0 ? [] : [userDocker]), join(etc, 'docker/daemon.json')],
   };
-}
-
-/** Whether there is anything to read: most machines have nothing, and then nothing of this folder is loaded. */
-export function isConfigured({ hostsDir, registriesConf, daemonJson }: ConfigPlaces): boolean {
-  const { named, ...files } = registriesConf;
-  return named !== undefined || [hostsDir, ...Object.values(files), ...daemonJson].some((path) => existsSync(path));
 }

@@ -1,9 +1,8 @@
 /** `registries.conf` of containers' tools with its drop-ins: which files count, and how later ones change earlier ones. */
-import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { isErrno } from '../../../store/errors.js';
 import { configError, readConfigFile } from './config-file.js';
 import type { RegistriesConfPlaces } from './config-places.js';
+import { mattersForMirrors } from './quick-look.js';
+import { registriesConfFiles } from './registries-conf-files.js';
 import type { RegistriesDocument, RegistryTable } from './registry-tables.js';
 
 export interface RegistriesConf {
@@ -14,35 +13,6 @@ export interface RegistriesConf {
   readonly notes: readonly string[];
 }
 
-/**
- * The files in the order in which they are read. A user's own file takes the place of the system's with its drop-ins;
- * one that the environment names takes the place of both files, not of the drop-ins.
- */
-export function registriesConfFiles(places: RegistriesConfPlaces): string[] {
-  const { named, user, system, userDropIns, systemDropIns } = places;
-  if (named === undefined && existsSync(user)) return [user, ...dropIns(userDropIns)];
-  return [named ?? system, ...dropIns(systemDropIns), ...dropIns(userDropIns)];
-}
-
-function dropIns(folder: string): string[] {
-  try {
-    const names = readdirSync(folder, { withFileTypes: true }).filter((entry) => !entry.isDirectory());
-    return names
-      .map(({ name }) => name)
-      .filter((name) => name.endsWith('.conf'))
-      .sort()
-      .map((name) => join(folder, name));
-  } catch (cause) {
-    if (isErrno(cause, 'ENOENT', 'ENOTDIR')) return [];
-    throw configError({ file: folder, line: undefined }, 'the folder cannot be read', cause);
-  }
-}
-
-/**
- * Distributions ship a file of comments and one of short names; neither is worth a parser. Everything that concerns
- * registries is below a key that begins so, and no key is written with escapes but to hide it.
- */
-const mattersForMirrors = /^[ \t]*\[{0,2}[ \t]*["']?registr(?:y|ies)\b|\\u/im;
 const mattersForShortNames = /^[ \t]*\[?[ \t]*["']?(?:aliases|unqualified-search-registries|short-name-mode)\b|\\u/im;
 
 /** @param subject - what is asked: files that say nothing about it are not parsed. @throws KnownError `E_CONFIG` */

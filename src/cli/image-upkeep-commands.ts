@@ -1,0 +1,51 @@
+/** The commands of `tsimage` by which a root is kept in order. */
+import { type Command, InvalidArgumentError } from 'commander';
+import { KnownError } from '../../store/errors.js';
+import { checkKeepLast, parseAge, parseSize } from '../images/retention/policy.js';
+import { filterOption } from './filter-option.js';
+import type { PruneFlags } from './image-prune.js';
+import type { CliContext } from './main.js';
+import { collect } from './pull-flags.js';
+import { checkArity, subcommand } from './usage.js';
+
+export function addUpkeep(program: Command, context: CliContext): void {
+  addPrune(program, context);
+}
+
+function addPrune(program: Command, context: CliContext): void {
+  subcommand(program, 'prune', '[OPTIONS]')
+    .description('Remove unused images')
+    .option('-a, --all', 'remove all unused images, not just dangling ones')
+    .addOption(filterOption('--filter <filter>', 'only images that fit, as until=24h, label=a=b or label!=a'))
+    .option('-f, --force', 'do not prompt for confirmation')
+    .option('--keep-last <number>', 'keep the newest so many of each repository', flagValue(toCount))
+    .option('--unused-for <duration>', 'only what was not used for that long, as 30d', flagValue(parseAge))
+    .option(
+      '--max-bytes <size>',
+      'remove what was used longest ago until layers have no more, as 20g',
+      flagValue(parseSize),
+    )
+    .option('--pin <pattern>', 'never remove images of such a name (repeatable)', collect)
+    .option('--only <pattern>', 'remove only images of such a name (repeatable)', collect)
+    .option('--policy <file>', 'a file with these rules, in JSON')
+    .option('--dry-run', 'print what would be removed, and what that frees')
+    .action(async (names: string[], _own, command: Command) => {
+      checkArity(command, names, { least: 0, most: 0 });
+      const { pruneCommand } = await import('./image-prune.js');
+      await pruneCommand(command.optsWithGlobals<PruneFlags>(), context);
+    });
+}
+
+/** A value that means nothing is an error of its flag. */
+function flagValue<T>(parse: (text: string) => T): (text: string) => T {
+  return (text) => {
+    try {
+      return parse(text);
+    } catch (error) {
+      if (error instanceof KnownError && error.code === 'E_USAGE') throw new InvalidArgumentError(error.message);
+      throw error;
+    }
+  };
+}
+
+const toCount = (text: string): number => checkKeepLast(/^\d{1,9}$/.test(text) ? Number(text) : Number.NaN);
