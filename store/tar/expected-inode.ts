@@ -58,7 +58,11 @@ export interface Place {
 
 /** A path by which attributes are read: links are not followed. */
 export function attributePath({ dir, base }: Place): Buffer {
-  return Buffer.concat([Buffer.from(`/proc/self/fd/${dir}/`), base]);
+  const start = `/proc/self/fd/${dir}/`;
+  const path = Buffer.allocUnsafe(start.length + base.length);
+  path.write(start, 0, 'latin1');
+  base.copy(path, start.length);
+  return path;
 }
 
 /** Names that several headers share have the metadata of one of them: which one depends on who unpacked them. */

@@ -46,6 +46,8 @@ export interface TreeCheckOptions {
 export interface FoundFile {
   place: Place;
   inode: Inode;
+  /** Its attributes are still to be compared, see {@link TreeCheck.attributes}. */
+  entry: TarEntry | undefined;
 }
 
 export class TreeCheck {
@@ -118,9 +120,21 @@ export class TreeCheck {
     if (entry.type === '0') this.sizes.inodes += entry.payload;
     if (entry.type === '1' && !this.#isHardLink(place, inode, entry)) return undefined;
     const isShared = inode.nlink > 1 && inode.type !== S_IFDIR && !isWhiteout(inode);
+    // Asking an open file for its attributes is cheaper than looking it up once more.
+    const isRead = !isShared && entry.type === '0' && entry.payload > 0;
+    const facts = { entries: [entry], origin: this.#origin, faults: this.#faults };
     if (isShared) this.#share(place, inode, entry);
+    else if (isRead) checkMetadata(place, inode, facts);
     else this.#metadata(place, inode, [entry]);
-    return inode.type === S_IFREG ? { place, inode } : undefined;
+    return inode.type === S_IFREG ? { place, inode, entry: isRead ? entry : undefined } : undefined;
+  }
+
+  /** Of a file that has been opened. */
+  attributes({ place, inode, entry }: FoundFile, fd: number): void {
+    if (entry === undefined) return;
+    const names = listXattrsOnce(fd);
+    if (names.length === 0 && entry.xattrs.length === 0) return;
+    checkAttributes(place, names, { entries: [entry], inode, origin: this.#origin, faults: this.#faults });
   }
 
   #share(place: Place, inode: Inode, entry: TarEntry): void {

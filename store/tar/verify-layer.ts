@@ -91,6 +91,7 @@ class LayerVerifier {
   readonly #crc = new Crc64();
   #isComplete = true;
   #directories: TreeDirectories | undefined;
+  #check: TreeCheck | undefined;
   #current: { entry: TarEntry; file: FoundFile | undefined } | undefined;
   bytes = 0;
   digest: string | undefined;
@@ -110,6 +111,7 @@ class LayerVerifier {
     this.#directories = new TreeDirectories(root);
     const options = { directories: this.#directories, origin, below: layersBelow(below), faults: this.#faults };
     const check = new TreeCheck(options);
+    this.#check = check;
     const feed = new RecordFeed({
       member: (entry) => {
         this.#current = { entry, file: check.member(entry) };
@@ -210,11 +212,12 @@ class LayerVerifier {
 
   /** Reads into the chunk that is hashed. False when it cannot be read to its end. */
   #read(
-    { place, inode }: FoundFile,
+    file: FoundFile,
     size: number,
     onBytes: (buffer: Buffer, start: number, end: number) => void,
     isHashed: boolean,
   ): boolean {
+    const { place, inode } = file;
     if (inode.size !== size) {
       this.#faults.add('content', place.name, `${size} bytes`, `${inode.size} bytes`);
       return false;
@@ -223,6 +226,7 @@ class LayerVerifier {
     let fd: number | undefined;
     try {
       fd = openAt(place.dir, place.base, OPEN_FILE);
+      this.#check?.attributes(file, fd);
       for (let left = size; left > 0; ) {
         const at = isHashed ? this.#filled : 0;
         const got = readSync(fd, buffer, at, Math.min(left, buffer.length - at), null);
