@@ -43,7 +43,6 @@ export async function imageProgram(context: CliContext): Promise<undefined> {
   addLoad(program, context);
   addRegistryCommands(program, context);
   addUpkeep(program, context);
-  addRegistryCommands((name, usage) => subcommand(program, name, usage), context);
   useDockerTexts(program);
   await parseCommandLine(program, context.args);
   return undefined;
