@@ -1,5 +1,6 @@
 /** Uploads images of a data root to the registry that their name says. */
 import { KnownError } from '../../store/errors.js';
+import { recordUse } from '../../store/images/last-use.js';
 import { namesByImage } from '../../store/images/repositories.js';
 import { explainIoFailure } from '../../store/io-failure.js';
 import type { Digest, ImageId } from '../../store/oci/digest.js';
@@ -74,6 +75,7 @@ export async function push(name: string, options: PushOptions = {}): Promise<Pus
     const images = imagesNamed(index, reference, allTags).map((named) => withIndex(named, index, options));
     const records = images.flatMap(({ image, listed }) => [image, ...(listed?.images.values() ?? [])]);
     using _held = await holdLayers(store.root, records, signal);
+    for (const { id } of records) recordUse(store.root, id);
     const client = await openPushClient({
       ...clientOptions(options),
       signal: AbortSignal.any([signal, stop.signal]),
