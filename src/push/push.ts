@@ -3,6 +3,7 @@ import { isDataRoot } from '../../store/data-root.js';
 import { KnownError } from '../../store/errors.js';
 import type { HeldLock } from '../../store/fs/lock.js';
 import type { ImageRecord } from '../../store/images/image-db.js';
+import { recordUse } from '../../store/images/last-use.js';
 import { lookUp, namesByImage } from '../../store/images/repositories.js';
 import { explainIoFailure } from '../../store/io-failure.js';
 import { sourcesOf } from '../../store/layers/distribution.js';
@@ -72,6 +73,7 @@ export async function push(name: string, options: PushOptions = {}): Promise<Pus
     const index = readImageIndex(store.root);
     const images = imagesNamed(index, reference, allTags);
     using _held = await holdLayers(store.root, images, signal);
+    for (const { image } of images) recordUse(store.root, image.id);
     const client = await openPushClient({
       ...clientOptions(options),
       signal: AbortSignal.any([signal, stop.signal]),

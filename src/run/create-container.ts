@@ -43,7 +43,7 @@ export async function createContainer(
   try {
     writeRecord(root, record);
     await pinLayers(root, record);
-    await makeVolumes(root, record);
+    await makeVolumes(root, record, spec.userns);
     record.request = { config: image.config, command: [...command], options };
     if (restart !== undefined) record.restart = restart;
     writeRecord(root, record);

@@ -41,13 +41,18 @@ const OPEN_DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_
 const DEEPEST = 1000;
 const COPY_BYTES = 1024 * 1024;
 
+export interface Owner {
+  uid: number;
+  gid: number;
+}
+
 export interface CopyOptions {
   /** Instead of the owners that the source has. */
-  owner?: { uid: number; gid: number };
+  owner?: Owner | ((source: Owner) => Owner) | undefined;
 }
 
 interface Copy {
-  owner: { uid: number; gid: number } | undefined;
+  owner: CopyOptions['owner'];
   target: number;
   buffer: Buffer;
   /** Where the first name of a file with several lies: path below the target. */
@@ -74,14 +79,20 @@ export function copyEntries(source: number, target: number, options: CopyOptions
   copyContent(newCopy(target, options), { source, target, path: Buffer.alloc(0), depth: 0 });
 }
 
-/** Copies one entry of a directory into another one, under a name of its own; what is there is replaced, directories are merged. */
+/**
+ * Copies one entry of a directory into another one, under a name of its own; what is there is replaced, directories are merged.
+ *
+ * @param from its `stats` say what it was when it was chosen: a link that takes its place meanwhile is not copied for it
+ */
 export function copyEntry(
-  from: { dir: number; name: Buffer },
+  from: { dir: number; name: Buffer; stats: BigIntStats | undefined },
   to: { dir: number; name: Buffer },
   options: CopyOptions = {},
 ): void {
-  const copy = newCopy(to.dir, options);
-  copyOne(copy, { source: from.dir, target: to.dir, path: Buffer.alloc(0), depth: 0 }, from.name, to.name);
+  const { dir, name, stats } = from;
+  if (stats === undefined || stats.isSocket()) return;
+  const level = { source: dir, target: to.dir, path: Buffer.alloc(0), depth: 0 };
+  copyKnown(newCopy(to.dir, options), level, { name, newName: to.name, stats });
 }
 
 function newCopy(target: number, { owner }: CopyOptions): Copy {
@@ -92,14 +103,21 @@ function copyContent(copy: Copy, level: Level): void {
   if (level.depth > DEEPEST)
     throw new KnownError('E_RUN', `the directory ${printable(level.path.toString())} lies too deep to be copied`);
   const names = readdirSync(`/proc/self/fd/${level.source}`, { encoding: 'buffer' }).sort(Buffer.compare);
-  for (const name of names) copyOne(copy, level, name, name);
+  for (const name of names) {
+    const stats = lstatSync(pathIn(level.source, name), { bigint: true, throwIfNoEntry: false });
+    if (stats !== undefined && !stats.isSocket()) copyKnown(copy, level, { name, newName: name, stats });
+  }
 }
 
-function copyOne(copy: Copy, level: Level, name: Buffer, newName: Buffer): void {
+interface Entry {
+  name: Buffer;
+  newName: Buffer;
+  stats: BigIntStats;
+}
+
+function copyKnown(copy: Copy, level: Level, { name, newName, stats }: Entry): void {
   const { source, target } = level;
   const from = pathIn(source, name);
-  const stats = lstatSync(from, { bigint: true, throwIfNoEntry: false });
-  if (stats === undefined || stats.isSocket()) return;
   const to = cstring(newName);
   if (stats.isDirectory()) {
     copyDirectory(copy, level, { from: cstring(name), to, path: Buffer.concat([level.path, newName, slash]) });
@@ -230,9 +248,15 @@ function makeNode(dir: number, name: Buffer, { mode, rdev }: BigIntStats): void 
   mknodAt(dir, name, Number(mode), major, minor);
 }
 
+function ownerFrom(owner: CopyOptions['owner'], stats: BigIntStats): Owner {
+  const source = { uid: Number(stats.uid), gid: Number(stats.gid) };
+  return typeof owner === 'function' ? owner(source) : (owner ?? source);
+}
+
 /** Owner first: changing it takes bits of the mode and capabilities away. */
 function finish({ owner }: Copy, stats: BigIntStats, to: { from: Buffer; dir: number; name: Buffer }): void {
-  chownAt(to.dir, to.name, owner?.uid ?? Number(stats.uid), owner?.gid ?? Number(stats.gid));
+  const { uid, gid } = ownerFrom(owner, stats);
+  chownAt(to.dir, to.name, uid, gid);
   if (!stats.isSymbolicLink()) {
     const fd = openAt(to.dir, to.name, O_PATH | constants.O_NOFOLLOW);
     try {
@@ -247,7 +271,8 @@ function finish({ owner }: Copy, stats: BigIntStats, to: { from: Buffer; dir: nu
 
 function copyDirectoryAttributes({ owner }: Copy, source: number, target: number): void {
   const stats = fstatSync(source, { bigint: true });
-  fchownSync(target, owner?.uid ?? Number(stats.uid), owner?.gid ?? Number(stats.gid));
+  const { uid, gid } = ownerFrom(owner, stats);
+  fchownSync(target, uid, gid);
   fchmodSync(target, Number(stats.mode) & 0o7777);
   copyXattrs(Buffer.from(`/proc/self/fd/${source}/.`), Buffer.from(`/proc/self/fd/${target}/.`));
   setTimesAt(target, cstring('.'), timeOf(stats.atimeNs), timeOf(stats.mtimeNs));

@@ -44,6 +44,8 @@ export interface OverlayStack {
    * they are seen.
    */
   idsOf?: number;
+  /** One of the lower layers that was the writable one of such a mount: it has owners as they are seen. */
+  unmapped?: string;
 }
 
 /** Mounts the stack and returns the descriptor of the detached mount. */
@@ -81,13 +83,13 @@ function flagParameters(stack: OverlayStack): MountParameter[] {
 }
 
 /** Overlay takes layers that are mapped mounts, and mounts that hang nowhere as layers. */
-function mountIdMapped({ home, lower, upper, ...stack }: OverlayStack, userNamespace: number): number {
+function mountIdMapped({ home, lower, upper, unmapped, ...stack }: OverlayStack, userNamespace: number): number {
   const layers: number[] = [];
   try {
     for (const layer of lower) {
       const fd = cloneMount(join(home, layer));
       layers.push(fd);
-      changeMount(fd, { set: MOUNT_ATTR_IDMAP, userNamespace });
+      if (layer !== unmapped) changeMount(fd, { set: MOUNT_ATTR_IDMAP, userNamespace });
     }
     const parameters: MountParameter[] = layers.map((fd) => ['lowerdir+', fd]);
     if (upper) parameters.push(['upperdir', join(home, upper.diff)], ['workdir', join(home, upper.work)]);

@@ -20,15 +20,14 @@ import { tempDir } from '../support/temp.js';
 import { tsrun } from '../support/tsrun.js';
 
 const skip = missing('root', 'busybox');
-const root = skip ? '' : layerRoot({ after });
 const names: string[] = [];
-if (!skip) {
-  addImage(root, [busybox], {}, 'bb');
-  // Before the root goes.
+// The containers go first: their mounts keep the root from being removed.
+if (!skip)
   after(async () => {
     for (const name of names) await cli('tscontainer', root, ['rm', '-f', name]);
   });
-}
+const root = skip ? '' : layerRoot({ after });
+if (!skip) addImage(root, [busybox], {}, 'bb');
 const container = (...args: string[]) => cli('tscontainer', root, args);
 
 /** A container in which the script has run; with `keeps`, another one goes on behind it. */

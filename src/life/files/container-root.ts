@@ -10,6 +10,7 @@ import { containerFiles } from '../../containers/container-files.js';
 import { type ContainerRecord, readRecord } from '../../containers/container-record.js';
 import type { HostMount } from '../../containers/mount-request.js';
 import { mountsOfHost } from '../../run/mounts/mounts-of-host.js';
+import { openNamespaceOf } from '../../run/userns/container-owners.js';
 
 export interface OpenedRoot extends Disposable {
   /** Of the root directory, open as a place to work from. */
@@ -19,7 +20,7 @@ export interface OpenedRoot extends Disposable {
 }
 
 /** The root as the container sees it, with its mounts: that of its process, or what a start would make of it. */
-export function openContainerRoot(root: string, record: ContainerRecord): OpenedRoot {
+export async function openContainerRoot(root: string, record: ContainerRecord): Promise<OpenedRoot> {
   const { pid } = record;
   if (pid !== undefined && pid > 0 && record.state !== 'exited') {
     const fd = openOfProcess(root, record.id, pid);
@@ -29,7 +30,8 @@ export function openContainerRoot(root: string, record: ContainerRecord): Opened
   if (lock === undefined)
     throw new KnownError('E_CONFLICT', `the container ${record.id} is being started or ended: try again`);
   try {
-    return opened(mountLayers(root, record), mountsOfHost(root, record) ?? [], lock);
+    using namespace = await openNamespaceOf(root, record);
+    return opened(mountLayers(root, record, namespace?.fd), mountsOfHost(root, record) ?? [], lock);
   } catch (error) {
     lock.release();
     throw error;
@@ -37,11 +39,12 @@ export function openContainerRoot(root: string, record: ContainerRecord): Opened
 }
 
 /** Its image's layers and its own, writable, without what is mounted on them. */
-export function mountLayers(root: string, { mountId }: ContainerRecord): number {
+function mountLayers(root: string, { mountId }: ContainerRecord, idsOf: number | undefined): number {
   return mountOverlay({
     home: overlayHome(root),
     lower: readLower(root, mountId),
     upper: { diff: join(mountId, 'diff'), work: join(mountId, 'work') },
+    ...(idsOf !== undefined && { idsOf }),
   });
 }
 

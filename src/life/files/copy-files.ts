@@ -13,6 +13,7 @@ import { type ArchiveSink, archiveEntry } from '../../../store/tar/archive-tree.
 import type { ContainerRecord } from '../../containers/container-record.js';
 import { recordEvent } from '../../containers/events/journal.js';
 import { resolveUser } from '../../run/spec/user.js';
+import { ownersFor, usernsOf } from '../../run/userns/container-owners.js';
 import { find } from '../ask.js';
 import { behindMounts, openContainerRoot } from './container-root.js';
 import { extractInto } from './extract-into.js';
@@ -56,7 +57,7 @@ export async function copyToContainer(
 ): Promise<void> {
   const record = find(root, to.container);
   const work = async (target: Side): Promise<void> => {
-    const options = archive ? ownerOf(record, target.root) : {};
+    const options = ownedInside(record, target.root, archive);
     await withHost((host) => copy({ ...host, path: hostPath(from) }, target, followLink, options));
   };
   await unlessMounted(to.path, () => withSide(root, record, to, work, true));
@@ -73,7 +74,9 @@ export async function archiveFromContainer(
   await withSide(root, record, from, async (side) => {
     using source = findSource(side, followLink);
     const base = posix.basename(posix.resolve('/', side.path)) || '.';
-    await archiveEntry(source.dir, source.name, Buffer.from(base), sink);
+    const owners = ownersFor(usernsOf(record));
+    const place = { dir: source.dir, name: source.name, as: Buffer.from(base) };
+    await archiveEntry(place, sink, owners === undefined ? {} : { owner: owners.inside });
   });
 }
 
@@ -95,7 +98,7 @@ export async function extractToContainer(
       );
     const directory = openPlace(target);
     try {
-      await extractInto(root, record.id, archive, directory, isArchive ? ownerOf(record, side.root) : {});
+      await extractInto(root, record.id, archive, directory, ownedInside(record, side.root, isArchive));
     } finally {
       closeSync(directory);
     }
@@ -110,7 +113,7 @@ async function withSide(
   work: (side: Side) => Promise<void>,
   writes = false,
 ): Promise<void> {
-  using opened = openContainerRoot(root, record);
+  using opened = await openContainerRoot(root, record);
   const missing = (text: string): KnownError =>
     new KnownError('E_RUN', `Could not find the file ${printable(text)} in container ${printable(container)}`);
   const behind = behindMounts(opened.mounts, path);
@@ -123,7 +126,7 @@ async function withSide(
     recordEvent(root, record, writes ? 'extract-to-dir' : 'archive-path');
   } catch (cause) {
     if (isErrno(cause, 'EROFS')) throw new KnownError('E_CONFLICT', 'mounted volume is marked read-only', { cause });
-    if (!isErrno(cause, ...passing)) throw cause;
+    if (!isPassing(cause)) throw cause;
     throw new KnownError('E_RUN', 'files were changed while they were copied', { cause, hint: 'try again' });
   } finally {
     if (mounted !== undefined) closeSync(mounted);
@@ -157,6 +160,17 @@ function refuseReadOnly({ request }: ContainerRecord, mount: boolean | undefined
 /** What a name can answer that was something else a moment before. */
 const passing = ['ENOENT', 'ENOTDIR', 'EEXIST', 'ELOOP', 'ENOTEMPTY', 'EISDIR', 'EAGAIN', 'ERANGE'];
 
+/** How often a copy is begun anew: somebody who changes a name without a pause meets few of them twice. */
+const TRIES = 20;
+
+function isPassing(error: unknown): boolean {
+  // readlink(2) of what is no link any more.
+  return (
+    isErrno(error, ...passing) ||
+    (error instanceof Error && isErrno(error, 'EINVAL') && 'syscall' in error && error.syscall === 'readlink')
+  );
+}
+
 async function withHost(work: (side: Omit<Side, 'path'>) => void): Promise<void> {
   const root = openSync('/', O_PATH | constants.O_DIRECTORY);
   const missing = (path: string): KnownError =>
@@ -189,6 +203,17 @@ function findSource({ root, path, missing }: Side, followLink: boolean): Place {
 }
 
 function copy(from: Side, to: Side, followLink: boolean, options: CopyOptions): void {
+  for (let tries = 1; ; tries++) {
+    try {
+      copyOnce(from, to, followLink, options);
+      return;
+    } catch (error) {
+      if (!isPassing(error) || tries === TRIES) throw error;
+    }
+  }
+}
+
+function copyOnce(from: Side, to: Side, followLink: boolean, options: CopyOptions): void {
   using source = findSource(from, followLink);
   const isDirectory = source.stats?.isDirectory() ?? false;
   const clean = posix.resolve('/', to.path);
@@ -239,7 +264,14 @@ function noParent(from: Side, to: Side, path: string): KnownError {
 
 const LARGEST_DATABASE = 1024 * 1024;
 
-function ownerOf({ request }: ContainerRecord, root: number): CopyOptions {
+/** On the disk of a container with a user namespace its files are somebody's of the host. */
+function ownedInside(record: ContainerRecord, root: number, isArchive: boolean): CopyOptions {
+  const { owner } = isArchive ? ownerOf(record, root) : {};
+  const owners = ownersFor(usernsOf(record));
+  return { owner: owners === undefined ? owner : (source) => owners.onDisk(owner ?? source) };
+}
+
+function ownerOf({ request }: ContainerRecord, root: number): { owner?: { uid: number; gid: number } } {
   const { config = {}, options = {} } = (request ?? {}) as { config?: { User?: string }; options?: { user?: string } };
   const user = options.user || config.User || '';
   if (user === '') return {};

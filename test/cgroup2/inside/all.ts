@@ -4,6 +4,7 @@ import './limits.js';
 import './memory.js';
 import './processes.js';
 import './devices.js';
+import './disk.js';
 import './life.js';
 import './runtimes.js';
 import './apparmor.js';

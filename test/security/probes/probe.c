@@ -152,9 +152,9 @@ static int with_key(char **command) {
   return say(*command, -1), 1;
 }
 
-/* Exchanges two names for ever. */
+/* Exchanges two names for ever; one may be missing for a moment. */
 static int swap(const char *one, const char *other) {
-  for (;;) if (syscall(SYS_renameat2, AT_FDCWD, one, AT_FDCWD, other, 2) < 0) return say("renameat2", -1), 1;
+  for (;;) if (syscall(SYS_renameat2, AT_FDCWD, one, AT_FDCWD, other, 2) < 0 && errno != ENOENT) return say("renameat2", -1), 1;
 }
 
 static void terminal(const char *text) {
