@@ -1,11 +1,6 @@
 /** The trees of layers against their archives: findings, with a file for each that rotted. */
-import { closeSync, constants, openSync } from 'node:fs';
-import { join } from 'node:path';
-import { privateDir } from '../../store/data-root.js';
-import { isErrno } from '../../store/errors.js';
-import { tryLock } from '../../store/linux/flock.js';
 import type { ChainId } from '../../store/oci/digest.js';
-import type { LayerVerdict } from '../../store/tar/verify-layer.js';
+import { type LayerVerdict, verifyLayer } from '../../store/tar/verify-layer.js';
 import type { Examination } from '../../store/upkeep/examine.js';
 import type { Finding } from '../../store/upkeep/finding.js';
 import type { LayerTruth } from '../../store/upkeep/layer-truths.js';
@@ -33,40 +28,23 @@ export async function checkTrees(
   { signal, except = () => false, onLayer }: TreeCheckOptions,
 ): Promise<CheckedTrees> {
   const checked: CheckedTrees = { findings: [], bytes: 0, layers: 0 };
-  const leases: number[] = [];
-  try {
-    const trees = examination.layers.flatMap((of): TreeToVerify<LayerTruth>[] => {
-      if (except(of)) return [];
-      const layer = examination.toVerify(of);
-      if (layer === undefined) return [];
-      leases.push(...hold(root, of.chainId));
-      return [{ of, layer, size: examination.sizeOf(of) ?? 0 }];
-    });
-    const onVerdict = (of: LayerTruth, verdict: LayerVerdict) => {
-      checked.layers++;
-      checked.bytes += verdict.bytes;
-      checked.findings.push(...findingsOf(root, of, verdict, examination.sizeOf(of)));
-      onLayer?.(of.chainId, verdict);
-    };
-    await verifyTrees(trees, onVerdict, signal);
-    return checked;
-  } finally {
-    for (const fd of leases) closeSync(fd);
-  }
-}
-
-/** Keeps our own programs from removing or swapping the layer meanwhile, where they have a lock for it: looking makes no files. */
-function hold(root: string, chainId: ChainId): number[] {
-  let fd: number;
-  try {
-    fd = openSync(join(privateDir(root), 'locks', chainId.slice(7)), constants.O_RDONLY | constants.O_NOFOLLOW);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EMFILE')) return [];
-    throw error;
-  }
-  if (tryLock(fd, 'shared')) return [fd];
-  closeSync(fd);
-  return [];
+  const trees = examination.layers.flatMap((of): TreeToVerify<LayerTruth>[] => {
+    if (except(of)) return [];
+    const layer = examination.toVerify(of);
+    return layer === undefined ? [] : [{ of, layer, size: examination.sizeOf(of) ?? 0 }];
+  });
+  const onVerdict = (of: LayerTruth, first: LayerVerdict) => {
+    const layer = examination.toVerify(of);
+    // No lock is held, which would leave layers behind that others remove: a tree may have gone or been swapped while it was read.
+    const isDoubtful = first.faultCount > 0 && layer !== undefined && isStillThere(root, of);
+    const verdict = isDoubtful ? verifyLayer(layer) : first;
+    checked.layers++;
+    checked.bytes += verdict.bytes;
+    checked.findings.push(...findingsOf(root, of, verdict, examination.sizeOf(of)));
+    onLayer?.(of.chainId, verdict);
+  };
+  await verifyTrees(trees, onVerdict, signal);
+  return checked;
 }
 
 function findingsOf(root: string, layer: LayerTruth, verdict: LayerVerdict, size: number | undefined): Finding[] {

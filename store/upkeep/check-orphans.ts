@@ -118,8 +118,12 @@ function* unusedLayers(survey: Survey, truths: Truths, isOfBuild: (name: string)
       };
 }
 
-/** A pull holds what it has brought until the image is recorded. */
-function isHeld({ view }: Survey, chainId: ChainId): boolean {
+/**
+ * A pull holds what it has brought until the image is recorded. To ask is to hold the layer for a moment, which a removal would take for a
+ * use of it: nobody is asked before the look that counts.
+ */
+function isHeld({ view, isQuiet }: Survey, chainId: ChainId): boolean {
+  if (!isQuiet) return false;
   let fd: number;
   try {
     fd = openSync(

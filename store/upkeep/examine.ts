@@ -28,10 +28,13 @@ export interface Examination {
   toVerify(layer: LayerTruth): LayerToVerify | undefined;
 }
 
-/** @throws ENOENT, ENOTDIR or EACCES for a root that cannot be read */
-export function examineOnce(root: string): Examination {
+/**
+ * @param isQuiet inside the store's exclusive section, or while its lock is held
+ * @throws ENOENT, ENOTDIR or EACCES for a root that cannot be read
+ */
+export function examineOnce(root: string, isQuiet = true): Examination {
   using view = openRootView(root);
-  const survey = surveyRoot(view);
+  const survey = surveyRoot(view, isQuiet);
   const truths = layerTruths(survey);
   const idBase = idBaseOf(survey);
   const findings = [
@@ -63,7 +66,7 @@ const MAX_LOOKS = 4;
  * has it as well, at which our own programs are kept from changing anything.
  */
 export function examine(root: string): Examination {
-  let seen = examineOnce(root);
+  let seen = examineOnce(root, false);
   for (let look = 1; look < MAX_LOOKS && seen.findings.length > 0; look++) {
     using _quiet = keepQuiet(root);
     const again = examineOnce(root);

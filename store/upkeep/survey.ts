@@ -49,6 +49,8 @@ export interface Survey {
   readonly view: RootView;
   /** A dockerd runs here: what nobody refers to may be what it is working on. */
   readonly isDaemonRunning: boolean;
+  /** Our own programs change nothing meanwhile. */
+  readonly isQuiet: boolean;
   /** Images whose config is good. */
   readonly images: ReadonlyMap<ImageId, readonly DiffId[]>;
   readonly badImages: readonly ImageId[];
@@ -65,11 +67,12 @@ export const recordPath = (chainId: ChainId): string => `${layerDb}/sha256/${cha
 export const contentDir = 'image/overlay2/imagedb/content/sha256';
 const MAX_CONFIG_BYTES = 8 * 1024 * 1024;
 
-export function surveyRoot(view: RootView): Survey {
+export function surveyRoot(view: RootView, isQuiet: boolean): Survey {
   const images = readImages(view);
   return {
     view,
     isDaemonRunning: isDaemonRunning(view.root),
+    isQuiet,
     ...images,
     known: knownLayers(images.images),
     records: readRecords(view),

@@ -71,8 +71,6 @@ test('in the place of each kind of file', { skip, timeout: 600_000 }, async (t) 
     'image/overlay2/repositories.json',
     `image/overlay2/imagedb/content/sha256/${readdirSync(join(good, 'image/overlay2/imagedb/content/sha256'))[0]}`,
     `tspull/layers/${chainId.slice(7)}`,
-    'overlay2/l',
-    'image/overlay2/distribution',
   ];
   const root = `${good}-hostile`;
   for (const [at, path] of places.entries())
