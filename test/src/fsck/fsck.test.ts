@@ -229,15 +229,19 @@ test('no false alarm while others pull, remove and run', { skip, timeout: 120_00
         assert.equal(status, 0, stderr);
       }
     }
+  })().finally(() => {
     ended = true;
-  })();
+  });
   let looks = 0;
-  while (!ended) {
-    const { findings } = JSON.parse((await cli('tsimage', root, ['fsck', '--json'])).stdout) as FsckReport;
-    assert.deepEqual(findings, []);
-    looks++;
+  try {
+    while (!ended) {
+      const { findings } = JSON.parse((await cli('tsimage', root, ['fsck', '--json'])).stdout) as FsckReport;
+      assert.deepEqual(findings, []);
+      looks++;
+    }
+  } finally {
+    await others;
   }
-  await others;
   assert.ok(looks > 3, `only ${looks} looks`);
 });
 
