@@ -20,7 +20,18 @@ export async function pullViaDaemon(names: readonly string[], options: PullManyO
   const { signal = new AbortController().signal } = options;
   const root = options.root ?? (process.env['TSPULL_ROOT'] || undefined);
   if (root !== undefined && !hasDaemon(root)) return await pullMany(names, options);
-  const socket = daemonSocket(process.env);
+  try {
+    return await pullFor(daemonSocket(process.env), names, { ...options, root, signal });
+  } catch (cause) {
+    if (!signal.aborted) throw cause;
+    throw new KnownError('E_CANCELLED', 'handing images over to the Docker daemon was cancelled', { cause });
+  }
+}
+
+type Options = Omit<PullManyOptions, 'root'> & { root: string | undefined; signal: AbortSignal };
+
+async function pullFor(socket: string, names: readonly string[], options: Options): Promise<PullOutcome[]> {
+  const { root, signal } = options;
   await refuseOtherDaemon(socket, root, signal);
   using scratch = openScratchDirectory(process.env['TMPDIR'] || '/var/tmp', 'tspull-handover-');
   const own = join(scratch.path, 'root');

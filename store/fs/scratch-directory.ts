@@ -1,7 +1,8 @@
 /** A directory for the length of a command. What a killed one left goes with the next. */
 import { existsSync, lstatSync, mkdtempSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { isErrno } from '../errors.js';
+import { errnoCode, isErrno, KnownError } from '../errors.js';
+import { printable } from '../printable.js';
 import { type HeldLock, tryAcquire } from './lock.js';
 import { removeTree } from './remove-tree.js';
 
@@ -12,10 +13,12 @@ export interface ScratchDirectory extends Disposable {
 /** A new directory has its lock by then. */
 const YOUNG_MS = 60_000;
 
-/** @param parent that others may write to as well, such as /var/tmp */
+/**
+ * @param parent that others may write to as well, such as /var/tmp
+ * @throws KnownError E_STORE_IO when nothing can be made there
+ */
 export function openScratchDirectory(parent: string, prefix: string): ScratchDirectory {
-  sweep(parent, prefix);
-  const path = mkdtempSync(join(parent, prefix));
+  const path = makeIn(parent, prefix);
   let lock: HeldLock | undefined;
   try {
     lock = tryAcquire(lockOf(path), 'exclusive');
@@ -30,6 +33,18 @@ export function openScratchDirectory(parent: string, prefix: string): ScratchDir
       lock?.release();
     },
   };
+}
+
+function makeIn(parent: string, prefix: string): string {
+  try {
+    sweep(parent, prefix);
+    return mkdtempSync(join(parent, prefix));
+  } catch (cause) {
+    const code = errnoCode(cause);
+    if (code === undefined) throw cause;
+    const text = `cannot make a directory in "${printable(parent, 300)}": ${code}`;
+    throw new KnownError('E_STORE_IO', text, { hint: 'TMPDIR names another place', cause });
+  }
 }
 
 const lockOf = (path: string): string => join(path, 'lock');

@@ -1,5 +1,6 @@
 /** A socket that says it is a Docker daemon: whatever it answers, the pull ends, says so, and leaves nothing behind. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
@@ -8,7 +9,7 @@ import { type TestContext, test } from 'node:test';
 import { loadIntoDaemon } from '../../src/pull/load-into-daemon.js';
 import { tryAcquire } from '../../store/fs/lock.js';
 import { idOf, one } from '../support/archive-fixture.js';
-import { cli } from '../support/cli.js';
+import { bundledProgram, cli } from '../support/cli.js';
 import { packFiles, savedFiles } from '../support/image-archives.js';
 import { missing } from '../support/needs.js';
 import { tempDir } from '../support/temp.js';
@@ -146,6 +147,29 @@ test('a daemon that reads nothing, and one that never answers', { timeout }, asy
       message: /nothing happened for 0.5 s/,
     });
   }
+});
+
+test('interrupted while the daemon reads: nothing is left behind', { skip, timeout }, async (t) => {
+  const folder = tempDir(t);
+  let interrupt = (): void => undefined;
+  const socket = await listen(t, (request, response) => {
+    if (request.method === 'POST') interrupt();
+    else response.end(JSON.stringify({ DockerRootDir: folder }));
+  });
+  const archive = join(folder, 'image.tar');
+  writeFileSync(archive, packFiles(savedFiles({ image: one, tags: ['one:1'] })));
+  const env = { ...process.env, TSPULL_ROOT: '', DOCKER_HOST: `unix://${socket}`, TMPDIR: folder };
+  const args = [bundledProgram('tspull'), '--via-daemon', '-q', `docker-archive:${archive}`];
+  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  interrupt = () => child.kill('SIGINT');
+  let said = '';
+  child.stderr.on('data', (chunk) => {
+    said += String(chunk);
+  });
+  const [status] = await once(child, 'close');
+  assert.equal(status, 130, said);
+  assert.match(said, /handing images over to the Docker daemon was cancelled/);
+  assert.deepEqual(readdirSync(folder), ['image.tar']);
 });
 
 test('cancelled while the daemon reads', { timeout }, async (t) => {

@@ -9,3 +9,4 @@ import './life.js';
 import './runtimes.js';
 import './apparmor.js';
 import './surroundings.js';
+import './clock.js';

@@ -41,6 +41,11 @@ test('what a killed one left goes with the next; one that is in use, one that be
   assert.ok(existsSync(join(parent, 'other')));
 });
 
+test('where nothing can be made, that is said', (t) => {
+  const gone = join(tempDir(t), 'gone');
+  assert.throws(() => openScratchDirectory(gone, prefix), { code: 'E_STORE_IO', message: /gone": ENOENT/ });
+});
+
 test('what others have made of such a name is left alone', { skip: missing('root') }, (t) => {
   const [parent, elsewhere] = [tempDir(t), tempDir(t)];
   const foreign = abandoned(parent, 'foreign');
