@@ -131,7 +131,8 @@ for (const { at, name, code } of loaders) {
       CODE: JSON.stringify(code),
       BUILD: JSON.stringify(buildId),
     },
-    banner: { js: '#!/usr/bin/env node' },
+    // Without the dashes Node takes `--env-file` for its own, wherever it stands.
+    banner: { js: '#!/usr/bin/env -S node --' },
   });
 }
 for (const name of Object.keys(rests))

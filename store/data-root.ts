@@ -115,14 +115,24 @@ function hasEntries(path: string): boolean {
   }
 }
 
+/** Whether a dockerd runs on the root; nothing is made there to find out. */
+export function hasDaemon(root: string): boolean {
+  const path = daemonLockPath(root);
+  if (!existsSync(path)) return false;
+  using lock = tryAcquire(path, 'shared');
+  return lock === undefined;
+}
+
+const daemonLockPath = (root: string): string => join(root, 'volumes', 'metadata.db');
+
 /**
  * dockerd holds an exclusive flock on this file for its lifetime. Our writers share a lock on it: none of them runs while a
  * dockerd does, and a dockerd does not start while one of them runs.
  */
 export function guardAgainstDaemon(root: string): HeldLock {
-  const lock = tryAcquire(join(root, 'volumes', 'metadata.db'), 'shared');
+  const lock = tryAcquire(daemonLockPath(root), 'shared');
   if (lock !== undefined) return lock;
   throw new KnownError('E_STORE_BUSY', `a Docker daemon is running on the data root ${JSON.stringify(root)}`, {
-    hint: 'stop it first, or use another --root: a running daemon would not see the change and would overwrite it',
+    hint: 'stop it first, use another --root, or let it take the image with tspull --via-daemon: a running daemon would not see the change and would overwrite it',
   });
 }

@@ -11,6 +11,7 @@ export const errorCodes = {
   E_PLATFORM: 'no image for the wanted platform',
   E_VERIFY: 'bytes do not match the digest or the size that names them',
   E_ARCHIVE: 'a layer or an archive of images is damaged, incomplete, or tries something that is refused',
+  E_BUNDLE: 'a bundle relies on layers that the data root lacks',
   E_NOT_FOUND: 'no such image or archive where it was looked for, or a registry refuses to say',
   E_DENIED: 'a registry refuses access',
   E_REGISTRY: 'a registry or Docker daemon answered with an error or broke its protocol',

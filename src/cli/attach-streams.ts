@@ -1,8 +1,12 @@
 /** Connects the streams of this program with a container that a supervisor stands by. */
 import { once } from 'node:events';
 import { constants } from 'node:os';
+import { KnownError } from '../../store/errors.js';
 import type { ControlClient } from '../containers/control/control-client.js';
-import type { Attachment, OnOutput } from '../life/lifecycle.js';
+import type { WindowSize } from '../containers/control/protocol.js';
+import type { OnOutput } from '../life/ask.js';
+import type { Attachment } from '../life/lifecycle.js';
+import { forwardedSignals } from '../run/start/forward-signals.js';
 import { enterRawMode } from '../run/tty/raw-mode.js';
 import { detachScanner } from './detach-keys.js';
 
@@ -36,7 +40,9 @@ export async function joinStreams(
     const detached = options.input
       ? sendInput(client, tty ? options.detachKeys : Buffer.alloc(0), left.signal)
       : undefined;
-    return await (detached === undefined ? client.ended : Promise.race([client.ended, detached]));
+    const end = await (detached === undefined ? client.ended : Promise.race([client.ended, detached]));
+    if (end === 'detached') await client.request({ do: 'detach' }).catch(unlessGone);
+    return end;
   } finally {
     left.abort();
     for (const release of releases) release?.();
@@ -62,37 +68,32 @@ function sendInput(client: ControlClient, keys: Buffer, left: AbortSignal): Prom
   });
 }
 
+/** It ends, or has ended: what is said to it then is for nobody. */
+function unlessGone(error: unknown): void {
+  if (!(error instanceof KnownError)) throw error;
+}
+
+/** Of the terminal that output goes to, if it goes to one. */
+export function terminalSize(): WindowSize | undefined {
+  const terminal = [process.stdout, process.stderr].find((stream) => stream.isTTY);
+  return terminal && { rows: terminal.rows, columns: terminal.columns };
+}
+
 function followSize(client: ControlClient): () => void {
   const tell = (): void => {
-    const terminal = [process.stdout, process.stderr].find((stream) => stream.isTTY);
-    if (terminal !== undefined) client.resize({ rows: terminal.rows, columns: terminal.columns });
+    const size = terminalSize();
+    if (size !== undefined) client.resize(size);
   };
   process.on('SIGWINCH', tell);
   tell();
   return () => process.off('SIGWINCH', tell);
 }
 
-/** As docker does: every signal that can be caught, but those about children, pipes, urgent data and the program's own faults. */
-const proxied = [
-  'SIGHUP',
-  'SIGINT',
-  'SIGQUIT',
-  'SIGUSR1',
-  'SIGUSR2',
-  'SIGALRM',
-  'SIGTERM',
-  'SIGCONT',
-  'SIGTSTP',
-] as const;
-
 function proxySignals(client: ControlClient, tty: boolean): () => void {
   const send = (signal: NodeJS.Signals): void => {
-    client.request({ do: 'kill', signal: constants.signals[signal] }).catch((error: unknown) => {
-      // It ends, or has ended: then the signal is for nobody.
-      if (!(error instanceof Error && error.name === 'KnownError')) throw error;
-    });
+    client.request({ do: 'kill', signal: constants.signals[signal] }).catch(unlessGone);
   };
-  const names = tty ? proxied.filter((name) => name !== 'SIGTSTP') : proxied;
+  const names = forwardedSignals(tty);
   for (const name of names) process.on(name, send);
   return () => {
     for (const name of names) process.off(name, send);

@@ -56,3 +56,14 @@ export function exitCodeOf(error: unknown): number {
 function isInterrupt(error: unknown): boolean {
   return error instanceof Error && error.name === 'AbortError';
 }
+
+/** The same failure with another exit status. */
+export function withExitCode({ code, message, hint, cause }: KnownError, exitCode: number): KnownError {
+  return new KnownError(code, message, { cause, ...(hint !== undefined && { hint }), exitCode });
+}
+
+/** With Docker's words before its own. */
+export function withPrefix({ code, message, hint, cause, exitCode }: KnownError, prefix: string): KnownError {
+  const more = { ...(hint !== undefined && { hint }), ...(exitCode !== undefined && { exitCode }) };
+  return new KnownError(code, `${prefix}${message}`, { cause, ...more });
+}

@@ -41,8 +41,8 @@ export async function imageProgram(context: CliContext): Promise<undefined> {
   addRemove(program, context);
   addSave(program, context);
   addLoad(program, context);
+  addRegistryCommands(program, context);
   addUpkeep(program, context);
-  addRegistryCommands((name, usage) => subcommand(program, name, usage), context);
   useDockerTexts(program);
   await parseCommandLine(program, context.args);
   return undefined;

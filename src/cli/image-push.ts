@@ -7,6 +7,7 @@ import { pushLines } from './push-lines.js';
 export interface PushFlags {
   root?: string;
   allTags?: boolean;
+  index?: boolean;
   quiet?: boolean;
   json?: boolean;
   insecure?: boolean;
@@ -36,10 +37,11 @@ function shownName(name: string, allTags: boolean): string {
   return canonicalString(allTags ? reference : { ...reference, tag: reference.tag ?? 'latest' });
 }
 
-function pushOptions({ root, allTags, insecure, ca, maxConcurrentUploads }: PushFlags): PushOptions {
+function pushOptions({ root, allTags, index, insecure, ca, maxConcurrentUploads }: PushFlags): PushOptions {
   return {
     ...(root !== undefined && { root }),
     ...(allTags !== undefined && { allTags }),
+    ...(index !== undefined && { index }),
     ...(insecure !== undefined && { insecure }),
     ...(ca !== undefined && { caFiles: ca }),
     ...(maxConcurrentUploads !== undefined && { maxConcurrentUploads }),

@@ -1,8 +1,10 @@
 /** The commands of `tsimage` by which a root is kept in order. */
 import { type Command, InvalidArgumentError } from 'commander';
 import { KnownError } from '../../store/errors.js';
+import { defaultRoot, openForReading } from '../../store/store.js';
 import { checkKeepLast, parseAge, parseSize } from '../images/retention/policy.js';
 import { filterOption } from './filter-option.js';
+import type { BundleFlags } from './image-bundle.js';
 import type { PruneFlags } from './image-prune.js';
 import type { CliContext } from './main.js';
 import { collect } from './pull-flags.js';
@@ -10,6 +12,8 @@ import { checkArity, subcommand } from './usage.js';
 
 export function addUpkeep(program: Command, context: CliContext): void {
   addPrune(program, context);
+  addState(program, context);
+  addBundle(program, context);
 }
 
 function addPrune(program: Command, context: CliContext): void {
@@ -33,6 +37,30 @@ function addPrune(program: Command, context: CliContext): void {
       checkArity(command, names, { least: 0, most: 0 });
       const { pruneCommand } = await import('./image-prune.js');
       await pruneCommand(command.optsWithGlobals<PruneFlags>(), context);
+    });
+}
+
+function addState(program: Command, context: CliContext): void {
+  subcommand(program, 'state', '')
+    .description('Print which layers are here, for tsimage bundle --for')
+    .action(async (names: string[], _own, command: Command) => {
+      checkArity(command, names, { least: 0, most: 0 });
+      const { readState, stateText } = await import('../images/bundle/target-state.js');
+      const { root = defaultRoot() } = command.optsWithGlobals<{ root?: string }>();
+      context.out(stateText(readState(openForReading(root).root)));
+    });
+}
+
+function addBundle(program: Command, context: CliContext): void {
+  subcommand(program, 'bundle', '[OPTIONS] IMAGE [IMAGE...]')
+    .description('Save images to an archive without the layers that another machine has')
+    .option('--for <file>', 'what tsimage state has printed there; - for standard input')
+    .option('-o, --output <file>', 'write to a file, instead of standard output')
+    .action(async (names: string[], _own, command: Command) => {
+      checkArity(command, names, { least: 1, most: Number.POSITIVE_INFINITY });
+      const { bundleImages } = await import('./image-bundle.js');
+      const { root = defaultRoot(), ...flags } = command.optsWithGlobals<BundleFlags & { root?: string }>();
+      await bundleImages(openForReading(root).root, names, flags, context);
     });
 }
 

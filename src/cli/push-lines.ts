@@ -21,8 +21,11 @@ export function pushLines(out: (text: string) => void) {
       const seconds = Math.max(1, Math.round(event.delayMs / 1000));
       const unit = seconds === 1 ? 'second' : 'seconds';
       out(`${shortDigest(event.layer)}: Retrying in ${seconds} ${unit} (${printable(event.reason, 200)})\n`);
-    } else if (event.type === 'done')
-      out(`${parseReference(event.reference).tag}: digest: ${event.digest} size: ${event.size}\n`);
+    } else if (event.type === 'done') {
+      // An image of an index has no tag.
+      const { tag = shortDigest(event.digest) } = parseReference(event.reference);
+      out(`${tag}: digest: ${event.digest} size: ${event.size}\n`);
+    }
   };
 }
 

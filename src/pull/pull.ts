@@ -14,7 +14,7 @@ import { findLocalImage } from './local-image.js';
 import { type Emit, eventsVersion, type OnPullEvent } from './pull-event.js';
 import type { FilesOptions } from './pull-from-files.js';
 import { referenceFor, type ShortNames } from './reference-for.js';
-import { type ArchiveSource, type DaemonSource, parseSource } from './sources/source-name.js';
+import { type LocalSource, parseSource } from './sources/source-name.js';
 
 export interface PullOptions {
   /** The data root; default `TSPULL_ROOT`, else /var/lib/tspull. */
@@ -58,8 +58,8 @@ export interface PulledImage {
 /**
  * Pulls an image into a data root. When this returns, the image is complete and durable there; if it throws, nothing has become visible.
  *
- * @param name in a registry; or `docker-archive:PATH[:NAME]`, `oci-archive:PATH[:NAME]`, `oci:DIRECTORY[:NAME]` or
- *   `docker-daemon:NAME`, which must hold one image only unless NAME tells which
+ * @param name in a registry; or `docker-archive:PATH[:NAME]`, `oci-archive:PATH[:NAME]`, `oci:DIRECTORY[:NAME]`,
+ *   `docker-daemon:NAME`, `containers-storage:NAME` or `data-root:DIRECTORY[:NAME]`, which must hold one image only unless NAME tells which
  * @throws KnownError; see docs/errors.md for the codes
  */
 export async function pull(name: string, options: PullOptions = {}): Promise<PulledImage> {
@@ -128,7 +128,7 @@ function checkBounds(option: string, value: number | undefined, [least, most]: [
 export interface PullJob {
   /** As it was given. */
   name: string;
-  from: { kind: 'registry'; reference: Reference } | ArchiveSource | DaemonSource;
+  from: { kind: 'registry'; reference: Reference } | LocalSource;
   /** As people know it. */
   shown: string;
   wanted: Platform | undefined;
@@ -178,7 +178,7 @@ export async function runPull(
   }
 }
 
-async function pullFromSource(from: ArchiveSource | DaemonSource, options: FilesOptions): Promise<PulledImage[]> {
+async function pullFromSource(from: LocalSource, options: FilesOptions): Promise<PulledImage[]> {
   const { pullFromFiles } = await import('./pull-from-files.js');
   return await pullFromFiles(from, options);
 }

@@ -1,13 +1,9 @@
 /** Uploads images of a data root to the registry that their name says. */
-import { isDataRoot } from '../../store/data-root.js';
 import { KnownError } from '../../store/errors.js';
-import type { HeldLock } from '../../store/fs/lock.js';
-import type { ImageRecord } from '../../store/images/image-db.js';
-import { lookUp, namesByImage } from '../../store/images/repositories.js';
+import { recordUse } from '../../store/images/last-use.js';
+import { namesByImage } from '../../store/images/repositories.js';
 import { explainIoFailure } from '../../store/io-failure.js';
-import { sourcesOf } from '../../store/layers/distribution.js';
-import { holdLayer } from '../../store/layers/lease.js';
-import { chainIdsOf, type Digest, type ImageId } from '../../store/oci/digest.js';
+import type { Digest, ImageId } from '../../store/oci/digest.js';
 import { printable } from '../../store/printable.js';
 import { defaultRoot, openForWriting, type Store } from '../../store/store.js';
 import { type ImageIndex, readImageIndex } from '../images/find.js';
@@ -21,8 +17,10 @@ import {
   withDefaultTag,
 } from '../reference.js';
 import { openPushClient, type PushClient } from '../registry/push/push-client.js';
+import { holdLayers, imagesNamed, mountable, type NamedImage } from './named-images.js';
 import { type EmitPush, type OnPushEvent, pushEventsVersion } from './push-event.js';
 import { pushImage } from './push-image.js';
+import { type KeptIndex, keptIndex, pushIndex } from './push-index.js';
 import { recordPush } from './record-push.js';
 
 export interface PushOptions {
@@ -30,6 +28,8 @@ export interface PushOptions {
   root?: string;
   /** Every tag of the repository; the name must have none. */
   allTags?: boolean;
+  /** The index that the image was pulled by, with all images of it: those that are here, and those that the repository has. */
+  index?: boolean;
   /** Allow plain http, and https with any certificate. Loopback registries may always speak http. */
   insecure?: boolean;
   /** Stands for `/etc` where the configuration of registries is looked up; default `TSPULL_CONFIG_DIR`. */
@@ -38,6 +38,8 @@ export interface PushOptions {
   caFiles?: string[];
   /** Layers in work at the same time; default 5. */
   maxConcurrentUploads?: number;
+  /** So long a registry may take no bytes of an upload; default 30 000. */
+  stallTimeoutMs?: number;
   onEvent?: OnPushEvent;
   signal?: AbortSignal;
 }
@@ -70,18 +72,19 @@ export async function push(name: string, options: PushOptions = {}): Promise<Pus
   try {
     using store = await openForWriting(root, signal);
     const index = readImageIndex(store.root);
-    const images = imagesNamed(index, reference, allTags);
-    using _held = await holdLayers(store.root, images, signal);
+    const images = imagesNamed(index, reference, allTags).map((named) => withIndex(named, index, options));
+    const records = images.flatMap(({ image, listed }) => [image, ...(listed?.images.values() ?? [])]);
+    using _held = await holdLayers(store.root, records, signal);
+    for (const { id } of records) recordUse(store.root, id);
     const client = await openPushClient({
       ...clientOptions(options),
       signal: AbortSignal.any([signal, stop.signal]),
       ...reference,
-      mountable: mountable(store.root, images, reference),
+      mountable: mountable(store.root, records, reference),
     });
     try {
       return await pushAll({
         store,
-        index,
         client,
         images,
         emit,
@@ -115,77 +118,42 @@ function stampTime(onEvent: OnPushEvent | undefined): EmitPush {
   return (news) => onEvent?.({ ...news, ms: Math.round(performance.now() - began) });
 }
 
-interface NamedImage {
-  reference: Reference;
-  image: ImageRecord;
-}
-
-/** In Docker's words: it tells whether the repository is known. */
-function imagesNamed({ repositories, images }: ImageIndex, reference: Reference, allTags: boolean): NamedImage[] {
-  const name = familiarName(reference);
-  const keys = [...(repositories.get(name)?.keys() ?? [])].filter((key) => key.startsWith(`${name}:`));
-  if (keys.length === 0 && !repositories.has(name))
-    throw new KnownError('E_NO_IMAGE', `An image does not exist locally with the tag: ${name}`);
-  const tags = allTags ? keys.map((key) => key.slice(name.length + 1)).sort() : [reference.tag ?? 'latest'];
-  return tags.flatMap((tag): NamedImage[] => {
-    const id = lookUp(repositories, name, `${name}:${tag}`);
-    const image = id === undefined ? undefined : images.get(id);
-    if (image === undefined) throw new KnownError('E_NO_IMAGE', `tag does not exist: ${name}:${tag}`);
-    return [{ reference: { ...reference, tag }, image }];
-  });
-}
-
-/** No layer of them is removed by our programs meanwhile. */
-async function holdLayers(root: string, images: readonly NamedImage[], signal: AbortSignal): Promise<Disposable> {
-  const held: HeldLock[] = [];
-  const release = () => {
-    for (const lock of held) lock.release();
+function clientOptions({ insecure = false, caFiles = [], configDir, stallTimeoutMs }: PushOptions) {
+  return {
+    insecure,
+    caFiles,
+    ...(configDir !== undefined && { configDir }),
+    ...(stallTimeoutMs !== undefined && { timeouts: { stallMs: stallTimeoutMs } }),
   };
-  try {
-    if (isDataRoot(root))
-      for (const chainId of new Set(images.flatMap(({ image }) => chainIdsOf(image.diffIds))))
-        held.push(await holdLayer(root, chainId, 'shared', { signal }));
-    return { [Symbol.dispose]: release };
-  } catch (error) {
-    release();
-    throw error;
-  }
 }
 
-/** So many other repositories a token is asked for at most. */
-const MOST_MOUNTABLE = 10;
-
-function mountable(root: string, images: readonly NamedImage[], { domain, path }: Reference): string[] {
-  const repositories = images.flatMap(({ image }) =>
-    image.diffIds.flatMap((diffId) => sourcesOf(root, diffId).map(({ repository }) => repository)),
-  );
-  const others = repositories
-    .filter((repository) => repository.startsWith(`${domain}/`) && repository !== `${domain}/${path}`)
-    .map((repository) => repository.slice(domain.length + 1));
-  return [...new Set(others)].slice(0, MOST_MOUNTABLE);
+interface ImageToPush extends NamedImage {
+  /** Digests under which it is known in this repository. */
+  digests: readonly string[];
+  listed: KeptIndex | undefined;
 }
 
-function clientOptions({ insecure = false, caFiles = [], configDir }: PushOptions) {
-  return { insecure, caFiles, ...(configDir !== undefined && { configDir }) };
+function withIndex(named: NamedImage, index: ImageIndex, options: PushOptions): ImageToPush {
+  const own = namesByImage(index.repositories).get(named.image.id) ?? [];
+  const name = familiarName(named.reference);
+  const digests = own.flatMap((one) => (one.name === name && one.digest !== undefined ? [one.digest] : []));
+  return { ...named, digests, listed: options.index ? keptIndex(index, named, digests) : undefined };
 }
 
 interface Work {
   store: Store;
-  index: ImageIndex;
   client: PushClient;
-  images: readonly NamedImage[];
+  images: readonly ImageToPush[];
   places: number;
   emit: EmitPush;
   stop: AbortController;
 }
 
-async function pushAll({ store, index, images, ...work }: Work): Promise<PushedTag[]> {
-  const names = namesByImage(index.repositories);
+async function pushAll({ store, images, ...work }: Work): Promise<PushedTag[]> {
   const done: PushedTag[] = [];
-  for (const { reference, image } of images) {
-    const own = (names.get(image.id) ?? []).filter(({ name }) => name === familiarName(reference));
-    const digests = own.flatMap(({ digest }) => digest ?? []);
-    const pushed = await pushImage({ root: store.root, image, reference, digests, ...work });
+  for (const { reference, image, digests, listed } of images) {
+    const push = { root: store.root, image, reference, digests, ...work };
+    const pushed = listed === undefined ? await pushImage(push) : await pushIndex(push, listed, store);
     await recordPush(store, reference, image.id, pushed);
     done.push({
       reference: canonicalString(reference),

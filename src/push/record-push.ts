@@ -1,6 +1,7 @@
 /** What is remembered of a push, as dockerd does: the digest under which the image is known there, and where its layers can be had. */
 
 import { openImageDb } from '../../store/images/image-db.js';
+import { recordUse } from '../../store/images/last-use.js';
 import { addDigest } from '../../store/images/repositories.js';
 import { updateRepositories } from '../../store/images/repositories-file.js';
 import { addSource } from '../../store/layers/distribution.js';
@@ -15,6 +16,7 @@ export function recordPush(store: Store, reference: Reference, image: ImageId, p
   const { root } = store;
   return store.exclusive(() => {
     if (openImageDb(root).get(image) === undefined) return;
+    recordUse(root, image);
     const repository = canonicalName(reference);
     for (const { diffId, digest } of new Map(pushed.layers.map((layer) => [layer.diffId, layer])).values())
       addSource(root, { diffId, blob: digest, repository });

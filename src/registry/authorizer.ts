@@ -7,7 +7,7 @@ import { basicAuthorization, fetchToken } from './token.js';
 import type { Transport } from './transport.js';
 
 export interface AuthorizerOptions {
-  /** `library/ubuntu`: what a token is asked for when the challenge does not say. */
+  /** `library/ubuntu`: what a token is asked for when the challenge does not say. Empty for a token without any right. */
   readonly path: string;
   /** Asked for with every token, besides what a challenge names: `repository:library/ubuntu:pull,push`. */
   readonly scopes?: () => readonly string[];
@@ -87,7 +87,7 @@ async function respond(
   if (bearer !== undefined) {
     if (credentials?.kind === 'registry')
       return { value: `Bearer ${credentials.token}`, expires: Number.POSITIVE_INFINITY };
-    const scope = bearer.parameters.get('scope') || `repository:${path}:pull`;
+    const scope = bearer.parameters.get('scope') || (path === '' ? '' : `repository:${path}:pull`);
     const token = await fetchToken({
       realm: checkRealm(bearer.parameters.get('realm'), registry),
       service: bearer.parameters.get('service'),

@@ -78,6 +78,7 @@ async function runToTheEnd(request: RunRequest, start: Start): Promise<RunResult
     noteStart(record, request);
     writeRecord(root, record);
   }
+  recordEvent(root, record, 'attach');
   recordEvent(root, record, 'start');
   const exitCode = await runInLayers(start);
   hooks?.ended({ root, mountId: record.mountId, cgroups: record.cgroups });

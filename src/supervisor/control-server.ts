@@ -8,8 +8,8 @@ import {
   packError,
   type ServerMessage,
 } from '../containers/control/protocol.js';
+import type { OutputSink } from '../run/start/attachable-streams.js';
 import type { SupervisedContainer } from './supervised-container.js';
-import type { OutputSink } from './supervised-streams.js';
 
 export interface ControlServer {
   /** Takes a new connection. */
@@ -41,15 +41,20 @@ export function createControlServer({ container, start, ended }: Controlled): Co
         return {};
       case 'attach':
         if (request.output) attached.add(connection);
+        it.note('attach');
         return { tty: it.options.tty ?? false };
       case 'resize':
-        it.streams?.resize(request.size);
+        it.resize(request.size);
+        return {};
+      case 'detach':
+        attached.delete(connection);
+        it.note('detach');
         return {};
       case 'kill':
         it.kill(request.signal);
         return {};
       case 'stop':
-        await it.stop(request.signal, request.timeoutMs, ended);
+        await it.stop(request, ended);
         return { exitCode: await ended };
       case 'pause':
         it.pause();

@@ -77,8 +77,13 @@ function writeRepositories(root: string, repositories: Repositories): void {
 function keepCopy(path: string, copy: string): void {
   const temporary = `${copy}.tmp`;
   rmSync(temporary, { force: true });
-  copyFileSync(path, temporary);
-  renameSync(temporary, copy);
+  try {
+    copyFileSync(path, temporary);
+    renameSync(temporary, copy);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
 }
 
 /**

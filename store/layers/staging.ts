@@ -14,11 +14,12 @@ import { stagingDir } from '../data-root.js';
 import { isErrno, KnownError } from '../errors.js';
 import { makeDirectory, writeNewFile } from '../fs/exact-mode.js';
 import { type HeldLock, tryAcquire } from '../fs/lock.js';
-import { randomId, randomLinkId } from '../fs/random-id.js';
+import { randomId } from '../fs/random-id.js';
 import { removeTree } from '../fs/remove-tree.js';
 import { type ChainId, type DiffId, parseChainId } from '../oci/digest.js';
 import { completeLayerDir, markCommitted, removeLayerDir } from '../overlay2/layer-dir.js';
 import { readLayer } from './layer-db.js';
+import { type LayerNames, randomNames } from './layer-names.js';
 
 export interface StagedLayer {
   /** The staging directory. */
@@ -34,11 +35,11 @@ export interface StagedLayer {
 }
 
 /** Call inside the store's exclusive section: a sweep must not meet a directory whose lock is not taken yet. */
-export function stageLayer(root: string): StagedLayer {
+export function stageLayer(root: string, names: LayerNames = randomNames()): StagedLayer {
   const dir = join(stagingDir(root), randomId());
   const paths = { dir, layer: join(dir, 'layer'), record: join(dir, 'record') };
   const lock = makeStaging(paths);
-  return { ...paths, cacheId: randomId(), link: randomLinkId(), discard: () => discard(root, dir, lock) };
+  return { ...paths, ...names, discard: () => discard(root, dir, lock) };
 }
 
 function makeStaging({ dir, layer, record }: Pick<StagedLayer, 'dir' | 'layer' | 'record'>): HeldLock {

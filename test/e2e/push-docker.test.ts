@@ -3,19 +3,21 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { buildImage, type Image } from '../../fixtures/registry/image.js';
+import { makeAuthority, makeCertificate } from '../../fixtures/registry/certificates.js';
+import { buildImage, buildIndex, type Image } from '../../fixtures/registry/image.js';
+import { readRepositories } from '../../store/images/repositories-file.js';
 import { digestOf } from '../../store/oci/digest.js';
 import { cli } from '../support/cli.js';
 import { type CommandResult, dockerdNeeds, run, startDockerd } from '../support/dockerd.js';
 import { packFiles, savedFiles } from '../support/image-archives.js';
 import { missing } from '../support/needs.js';
-import { startDockerRegistry } from '../support/real-registry.js';
+import { joeSecret, startDockerRegistry } from '../support/real-registry.js';
 import { checkStore } from '../support/store-state.js';
 import { file, tar } from '../support/tar-builder.js';
 import { tempDir } from '../support/temp.js';
 import { busyboxImage, siblingImage } from './images.js';
 
-const skip = missing(...dockerdNeeds, 'busybox', 'docker-registry', 'podman', 'skopeo');
+const skip = missing(...dockerdNeeds, 'busybox', 'docker-registry', 'podman', 'skopeo', 'openssl');
 
 const idOf = (image: Image): string => digestOf(image.config);
 
@@ -141,6 +143,66 @@ test('images go to a registry and from there to everybody', { skip, timeout: 240
       assert.equal(id.trim(), idOf(image));
     }
     checkStore(own);
+  });
+
+  await t.test('an index goes with all its images, or not at all', async (t) => {
+    const own = at('indexed');
+    const build = (architecture: string) =>
+      buildImage({ layers: [tar(file('a', architecture))], platform: { os: 'linux', architecture } });
+    const [amd, arm] = [build('amd64'), build('arm64')];
+    const index = buildIndex([amd, arm]);
+    for (const image of [amd, arm]) await registry.push('origin/both', image.manifest.digest, image);
+    await registry.pushDocument('origin/both', '1', index);
+    const other = await startDockerRegistry(t);
+    const target = `${other.host}/moved/both:1`;
+    const tsimageHere = (...args: string[]) => cli('tsimage', own, args);
+    await good(cli('tspull', own, [`${host}/origin/both:1`, '--platform', 'linux/amd64']));
+    await good(tsimageHere('tag', `${host}/origin/both:1`, target));
+    const alone = await tsimageHere('push', '--index', target);
+    assert.equal(alone.status, 1);
+    assert.match(alone.stderr, /manifest sha256:\w+ for linux\/arm64 is neither here nor in/);
+    await good(cli('tspull', own, [`${host}/origin/both:1`, '--platform', 'linux/amd64,linux/arm64']));
+    assert.match(await good(tsimageHere('push', '--index', target)), new RegExp(`^1: digest: ${index.digest} `, 'm'));
+    const raw = await good(run('skopeo', ['inspect', '--tls-verify=false', '--raw', `docker://${target}`]));
+    assert.equal(raw, index.bytes.toString());
+    for (const [architecture, image] of [
+      ['amd64', amd],
+      ['arm64', arm],
+    ] as const) {
+      const inspect = ['inspect', '--tls-verify=false', '--override-arch', architecture, '--config', '--raw'];
+      assert.equal(digestOf(await good(run('skopeo', [...inspect, `docker://${target}`]))), idOf(image));
+    }
+    assert.match((await tsimageHere('push', '--index', `${other.host}/none:1`)).stderr, /does not exist locally/);
+    checkStore(own);
+  });
+
+  await t.test('by TLS and with a login', async (t) => {
+    const own = at('secured');
+    const authority = makeAuthority(tempDir(t));
+    const { certFile, keyFile } = makeCertificate(authority, 'server', ['IP:127.0.0.1']);
+    const guarded = await startDockerRegistry(t, { htpasswd: joeSecret });
+    const secure = await guarded.serveTls({ certificate: certFile, key: keyFile });
+    const env = { DOCKER_CONFIG: at('docker-config'), HOME: at('home') };
+    const here = (...args: string[]) => cli('tsimage', own, args, { env });
+    await good(here('load', '-i', at('images.tar')));
+    const name = `${secure}/x/busybox:1`;
+    await good(here('tag', `${host}/ours/busybox:1`, name));
+    const stranger = await here('push', name);
+    assert.match(stranger.stderr, /certificate signed by unknown authority/);
+    const guest = await here('push', '--ca', authority.caFile, name);
+    assert.equal(guest.status, 1);
+    assert.match(guest.stderr, /^tsimage: no basic auth credentials$/m);
+    const login = ['login', '-u', 'joe', '--password-stdin', '--ca', authority.caFile, secure];
+    assert.equal(await good(cli('tsimage', own, login, { env, input: 'secret' })), 'Login Succeeded\n');
+    const pushed = await good(here('push', '--ca', authority.caFile, name));
+    await good(
+      cli('tspull', at('secured-again'), [`${secure}/x/busybox@${digestIn(pushed)}`, '--ca', authority.caFile], {
+        env,
+      }),
+    );
+    assert.equal(readRepositories(at('secured-again')).get(`${secure}/x/busybox`)?.size, 1);
+    await good(here('logout', secure));
+    assert.equal((await here('push', '--ca', authority.caFile, name)).status, 1);
   });
 
   await docker.stop();

@@ -37,7 +37,7 @@ export function connectToControl(root: string, id: string): Promise<Socket | und
     const { result: socket, close } = within(root, id, (path) => connect(path));
     const failed = (error: Error): void => {
       close();
-      if (isErrno(error, 'ENOENT', 'ECONNREFUSED')) resolve(undefined);
+      if (isErrno(error, 'ENOENT', 'ECONNREFUSED', 'ECONNRESET')) resolve(undefined);
       else reject(error);
     };
     socket.once('error', failed);

@@ -1,6 +1,6 @@
 /** A retention policy: by flags of `tsimage prune`, or in a file with the same words. */
-import { readFileSync } from 'node:fs';
-import { errnoCode, KnownError } from '../../../store/errors.js';
+import { KnownError } from '../../../store/errors.js';
+import { readBoundedFile } from '../../../store/fs/bounded-file.js';
 import {
   type Fields,
   field,
@@ -35,23 +35,11 @@ const words = ['keep-last', 'unused-for', 'max-bytes', 'pin', 'only'];
  * @throws KnownError E_NOT_FOUND, E_PERMISSION, E_DOCUMENT, E_USAGE
  */
 export function readPolicy(path: string): RetentionPolicy {
-  const shown = printable(path, 300);
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(path);
-  } catch (cause) {
-    const code = errnoCode(cause);
-    if (code === undefined) throw cause;
-    throw new KnownError(code === 'EACCES' ? 'E_PERMISSION' : 'E_NOT_FOUND', `cannot read "${shown}": ${code}`, {
-      cause,
-    });
-  }
-  return parsePolicy(bytes, `the policy "${shown}"`);
+  return parsePolicy(readBoundedFile(path, MAX_FILE_BYTES), `the policy "${printable(path, 300)}"`);
 }
 
 /** @throws KnownError E_DOCUMENT, E_USAGE */
 export function parsePolicy(bytes: Uint8Array, what: string): RetentionPolicy {
-  if (bytes.length > MAX_FILE_BYTES) throw wrong(what, `has ${bytes.length} bytes, more than ${MAX_FILE_BYTES}`);
   const json = parseStrictJson(bytes, { what, numbers: 'integers' });
   const fields = fieldsOf(json, what, words);
   // A word that is mistyped would let images go that should stay.

@@ -22,9 +22,11 @@ import { archiveContent } from '../../../store/tar/archive-tree.js';
 import { extractLayer } from '../../../store/tar/extract-layer.js';
 import { archiveEnd } from '../../../store/tar/member-header.js';
 import type { ContainerRecord } from '../../containers/container-record.js';
+import { recordEvent } from '../../containers/events/journal.js';
 import { familiarName, parseReference, withDefaultTag } from '../../reference.js';
 import { ownersFor, usernsOf } from '../../run/userns/container-owners.js';
-import { find, pauseContainer } from '../lifecycle.js';
+import { find } from '../ask.js';
+import { pauseContainer } from '../lifecycle.js';
 import { committedConfig } from './committed-config.js';
 import { applyChange } from './config-changes.js';
 
@@ -77,6 +79,8 @@ export async function commitContainer(
       if (images.get(parent) !== undefined) images.setParent(id, parent);
       if (reference !== undefined)
         updateRepositories(root, (all) => setTag(all, familiarName(reference), reference.tag ?? 'latest', id));
+      const imageRef = reference === undefined ? '' : `${familiarName(reference)}:${reference.tag ?? 'latest'}`;
+      recordEvent(root, record, 'commit', { comment: message, imageID: id, imageRef });
       return id;
     });
   } finally {

@@ -11,9 +11,10 @@ import { O_PATH } from '../../../store/linux/flags.js';
 import { printable } from '../../../store/printable.js';
 import { type ArchiveSink, archiveEntry } from '../../../store/tar/archive-tree.js';
 import type { ContainerRecord } from '../../containers/container-record.js';
+import { recordEvent } from '../../containers/events/journal.js';
 import { resolveUser } from '../../run/spec/user.js';
 import { ownersFor, usernsOf } from '../../run/userns/container-owners.js';
-import { find } from '../lifecycle.js';
+import { find } from '../ask.js';
 import { behindMounts, openContainerRoot } from './container-root.js';
 import { extractInto } from './extract-into.js';
 import { findPlace, openPlace, type Place } from './places.js';
@@ -122,7 +123,9 @@ async function withSide(
   try {
     if (behind === undefined || mounted === undefined) await work({ root: opened.fd, path, missing });
     else await work({ root: mounted, path: `${behind.path}${/\/\.?$/.exec(path)?.[0] ?? ''}`, missing });
+    recordEvent(root, record, writes ? 'extract-to-dir' : 'archive-path');
   } catch (cause) {
+    if (isErrno(cause, 'EROFS')) throw new KnownError('E_CONFLICT', 'mounted volume is marked read-only', { cause });
     if (!isPassing(cause)) throw cause;
     throw new KnownError('E_RUN', 'files were changed while they were copied', { cause, hint: 'try again' });
   } finally {

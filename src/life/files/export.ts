@@ -2,6 +2,7 @@ import { closeSync } from 'node:fs';
 import { mountOverlay } from '../../../store/linux/overlay.js';
 import { layerDirs, overlayHome, readLower } from '../../../store/overlay2/layer-dir.js';
 import { type ArchiveSink, archiveContent } from '../../../store/tar/archive-tree.js';
+import { recordEvent } from '../../containers/events/journal.js';
 import { findContainer } from '../../containers/list-containers.js';
 import { openNamespaceOf, ownersFor, usernsOf } from '../../run/userns/container-owners.js';
 import { openDirectory } from './places.js';
@@ -24,6 +25,7 @@ export async function exportContainer(root: string, name: string, sink: ArchiveS
     const top = openDirectory(mount, '/');
     try {
       await archiveContent(top, sink, owners === undefined ? {} : { owner: owners.inside });
+      recordEvent(root, record, 'export');
     } finally {
       closeSync(top);
     }

@@ -4,10 +4,10 @@ import type { Digest } from '../../../store/oci/digest.js';
 import { manifestTypes } from '../../../store/oci/media-types.js';
 import { familiarName } from '../../reference.js';
 import { type Api, repositoryUrl } from '../api.js';
-import { configuredPlan, type RegistryClientOptions, transportSettings } from '../client.js';
-import { type EndpointPlan, isHostOf, originEndpoint } from '../endpoint-plan.js';
+import { type RegistryClientOptions, transportSettings } from '../client.js';
 import { openEndpoints } from '../endpoint-set.js';
 import { isPassing } from '../network-error.js';
+import { planOrigin } from '../plan-origin.js';
 import { registryError, type Subject } from '../registry-error.js';
 import { isPassingStatus, withRetries } from '../retry.js';
 import { placeAfter } from './place.js';
@@ -48,7 +48,7 @@ const NOT_FOUND = 404;
 export async function openPushClient(options: PushClientOptions): Promise<PushClient> {
   const { domain, path, env = process.env, signal, mountable = [] } = options;
   const subject: Subject = { name: familiarName({ domain, path, tag: undefined, digest: undefined }), isPush: true };
-  const set = openEndpoints(await planPush(options), {
+  const set = openEndpoints(await planOrigin(options), {
     subject,
     env,
     signal,
@@ -93,15 +93,6 @@ export async function openPushClient(options: PushClientOptions): Promise<PushCl
     },
     close: () => set.close(),
   };
-}
-
-/** The registry itself as this machine is configured for it, among all that stands for it in a pull. */
-async function planPush(options: PushClientOptions): Promise<EndpointPlan> {
-  const { domain, insecure = false } = options;
-  const planned = (await configuredPlan(options))?.endpoints.findLast(
-    ({ bases: [base = ''] }) => URL.canParse(base) && isHostOf(domain, new URL(base).host),
-  );
-  return { endpoints: [planned ?? originEndpoint(options, insecure)], notes: [] };
 }
 
 type Question = Omit<PushRequest, 'place'> & { readonly within: string };

@@ -13,7 +13,7 @@ export interface PushRequest {
   readonly place: Place;
   readonly headers?: OutgoingHttpHeaders;
   readonly body?: RequestBody;
-  /** What a request with such a body can be repeated with costs nothing: a challenge is answered by another one. */
+  /** The body is small enough to be sent again at once when the registry wants credentials first. */
   readonly isCheap?: boolean;
 }
 

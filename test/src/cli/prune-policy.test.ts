@@ -103,7 +103,7 @@ test('what means nothing is refused before anything is removed', async (t) => {
     ['{"keep-last": -1}', /a number from 1 on is expected/],
     ['{"keep-last": 1.5}', /not an exact integer/],
     ['{"pin": "app"}', /a "pin" that is not an array/],
-    [`{"pin": ["${'x'.repeat(300_000)}"]}`, /more than 262144/],
+    [`{"pin": ["${'x'.repeat(300_000)}"]}`, /has more than 262144 bytes/],
   ] as const) {
     writeFileSync(join(folder, 'policy'), text);
     const { status, stderr } = await prune(root, '-f', '--policy', join(folder, 'policy'));

@@ -1,13 +1,13 @@
 /** Policies carried out on real roots. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { RetentionPolicy } from '../../../../src/images/retention/policy.js';
 import { planPrune, type Retained, retainImages } from '../../../../src/images/retention/retain.js';
 import { randomId } from '../../../../store/fs/random-id.js';
 import { openImageDb } from '../../../../store/images/image-db.js';
-import { lastUse, recordUse } from '../../../../store/images/last-use.js';
+import { recordUse } from '../../../../store/images/last-use.js';
 import { readRepositories } from '../../../../store/images/repositories-file.js';
 import { listLayers, readChain } from '../../../../store/layers/layer-db.js';
 import { holdLayer, tryHoldLayer } from '../../../../store/layers/lease.js';
@@ -151,18 +151,4 @@ test('layers that a killed program left are collected, those of others and those
   assert.deepEqual((await retain(root, { keepLast: 9 })).items, [{ deleted: y }]);
   assert.equal(listLayers(root).length, 5);
   assert.equal(existsSync(join(root, 'tspull/locks', y.slice(7))), false);
-});
-
-test('a use is recorded beside others, and where nothing can be written it is not', async (t) => {
-  const root = tempDir(t);
-  const [image] = await makeImages(root, [{ layers: ['a'] }]);
-  assert.ok(image);
-  assert.equal(lastUse(root, image), undefined);
-  recordUse(root, image, new Date(5000));
-  recordUse(root, image, new Date(6000));
-  assert.equal(lastUse(root, image), 6000);
-  assert.equal(statSync(join(root, 'tspull/used', image.slice(7))).size, 0);
-  recordUse(join(root, 'nowhere'), image);
-  recordUse(root, 'sha256:../../../x');
-  assert.equal(existsSync(join(root, 'nowhere')), false);
 });

@@ -1,15 +1,15 @@
-/** Streams of a container whose supervisor has them: output is logged and sent to whoever is attached, who may also send input. */
+/** Streams of a process whose other ends are in this program: output goes to a sink, and input comes whenever there is some. */
 import { closeSync, createWriteStream, openSync, read, type WriteStream } from 'node:fs';
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { isErrno } from '../../store/errors.js';
-import { makePipe } from '../../store/linux/anonymous-file.js';
-import type { WindowSize } from '../containers/control/protocol.js';
-import { openSocket, type StandardStreams } from '../run/start/standard-streams.js';
-import { openPty, setWindowSize } from '../run/tty/pty.js';
+import { isErrno } from '../../../store/errors.js';
+import { makePipe } from '../../../store/linux/anonymous-file.js';
+import type { WindowSize } from '../../containers/control/protocol.js';
+import { openPty, setWindowSize } from '../tty/pty.js';
+import { openSocket, type StandardStreams } from './standard-streams.js';
 
-export interface SupervisedStreams extends StandardStreams {
+export interface AttachableStreams extends StandardStreams {
   /** Settles when the container has room for more. */
   input(chunk: Buffer): Promise<void>;
   endInput(): void;
@@ -28,7 +28,7 @@ const PATIENCE_MS = 2000;
 const UNKNOWN_SIZE: WindowSize = { rows: 24, columns: 80 };
 
 /** @param interactive whether input stays open though nobody is attached */
-export function pipeStreams(interactive: boolean, sink: OutputSink): SupervisedStreams {
+export function pipeStreams(interactive: boolean, sink: OutputSink): AttachableStreams {
   const input = interactive ? makePipe() : { read: openSync('/dev/null', 'r+'), write: undefined };
   const [out, err] = [makePipe(), makePipe()];
   let unused = [input.read, out.read, out.write, err.read, err.write];
@@ -102,8 +102,8 @@ function hasRoom(stream: Socket | WriteStream): Promise<void> {
 }
 
 /** Both outputs are one, and input is always taken: that is what a terminal is. */
-export function ptyStreams(sink: OutputSink): SupervisedStreams {
-  const pty = openPty(UNKNOWN_SIZE);
+export function ptyStreams(sink: OutputSink, size: WindowSize = UNKNOWN_SIZE): AttachableStreams {
+  const pty = openPty(size);
   const shared = [pty.slave, ...(pty.devpts === undefined ? [] : [pty.devpts])];
   let unused = [pty.master, ...shared];
   let input: WriteStream | undefined;
