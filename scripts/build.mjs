@@ -101,7 +101,16 @@ const metafiles = await Promise.all([
     supported: { 'dynamic-import': false },
   }),
   bundle({
-    entryPoints: { index: 'build/src/index.js', 'layer-worker': 'build/src/pull/layer-worker.js' },
+    entryPoints: { 'programs/verify-worker': 'build/src/fsck/verify-worker.js' },
+    format: 'cjs',
+    define: commonJs,
+  }),
+  bundle({
+    entryPoints: {
+      index: 'build/src/index.js',
+      'layer-worker': 'build/src/pull/layer-worker.js',
+      'verify-worker': 'build/src/fsck/verify-worker.js',
+    },
     splitting: true,
     format: 'esm',
     // CommonJS packages inside an ES module need a require of their own.

@@ -14,6 +14,7 @@ export {
   containers,
 } from './library/containers.js';
 export { type ExecByNameOptions, type ExecStreams, exec, startExec } from './library/exec.js';
+export { type FsckFinding, type FsckOptions, type FsckReport, fsck, type RepairKind } from './library/fsck.js';
 export { images, type PrunedImages, type PruneImagesOptions, type RootOption } from './library/images.js';
 export { type RunByNameOptions, run } from './library/run.js';
 export { type SandboxOptions, type SandboxResult, sandbox } from './library/sandbox.js';

@@ -7,6 +7,8 @@
  *       locks/<chainID>                 exclusive while a layer is fetched, shared while someone relies on it
  *       staging/<id>/                   a layer being unpacked; its own lock file tells whether anybody still works on it
  *       partial/<algorithm>-<digits>    the beginning of a blob whose download was cut off
+ *       unproven/<chainID>.<boot id>    committed in that boot, and not confirmed by a later sync, see layers/unproven.ts
+ *       layers/<chainID>                what is remembered of a layer besides its record, see layers/layer-memo.ts
  *       manifests/<image>/<digest>      index and manifest of an image byte for byte
  *       used/<image>                    its time is that of the image's last use
  *       reserve                         room that is given up when the disk is full and something is to be removed
@@ -42,6 +44,7 @@ const tree: [path: string, mode: number][] = [
   ['tspull/locks', 0o700],
   ['tspull/staging', 0o700],
   ['tspull/partial', 0o700],
+  ['tspull/layers', 0o700],
   ['tspull/used', 0o700],
   [LAST_OF_TREE, 0o700],
 ];

@@ -5,6 +5,7 @@ import { defaultRoot, openForReading } from '../../store/store.js';
 import { checkKeepLast, parseAge, parseSize } from '../images/retention/policy.js';
 import { filterOption } from './filter-option.js';
 import type { BundleFlags } from './image-bundle.js';
+import type { FsckFlags } from './image-fsck.js';
 import type { PruneFlags } from './image-prune.js';
 import type { CliContext } from './main.js';
 import { collect } from './pull-flags.js';
@@ -12,6 +13,7 @@ import { checkArity, subcommand } from './usage.js';
 
 export function addUpkeep(program: Command, context: CliContext): void {
   addPrune(program, context);
+  addFsck(program, context);
   addState(program, context);
   addBundle(program, context);
 }
@@ -37,6 +39,21 @@ function addPrune(program: Command, context: CliContext): void {
       checkArity(command, names, { least: 0, most: 0 });
       const { pruneCommand } = await import('./image-prune.js');
       await pruneCommand(command.optsWithGlobals<PruneFlags>(), context);
+    });
+}
+
+function addFsck(program: Command, context: CliContext): void {
+  subcommand(program, 'fsck', '[OPTIONS]')
+    .description('Check every file of the data root against all others, and layers against their digests')
+    .option('--quick', 'leave the files of layers unread')
+    .option('--repair', 'put right what can be: small files from each other, layers from where they came')
+    .option('--json', 'print a JSON document')
+    .option('--insecure', 'a repair may speak plain http, and accepts any certificate')
+    .option('--ca <file>', 'a certificate authority for a repair (PEM)')
+    .action(async (names: string[], _own, command: Command) => {
+      checkArity(command, names, { least: 0, most: 0 });
+      const { fsckCommand } = await import('./image-fsck.js');
+      await fsckCommand(command.optsWithGlobals<FsckFlags>(), context);
     });
 }
 

@@ -54,7 +54,9 @@ export async function runSupervised(
 ): Promise<number> {
   const isDetached = flags.has('detach');
   const detachKeys = parseDetachKeys(flags.last('detach-keys') ?? defaultDetachKeys);
-  const record = await createFromFlags(flags, request, say);
+  // What is attached later does not end the input of one that was detached from the beginning.
+  const options = isDetached ? { ...request.options, stdinOnce: false } : request.options;
+  const record = await createFromFlags(flags, { ...request, options }, say);
   if (isDetached) {
     await startContainer(request.root, record.id, { supervisor });
     writeSync(1, `${record.id}\n`);

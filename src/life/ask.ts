@@ -61,8 +61,8 @@ export async function ask<T>(
 }
 
 async function refuse({ id }: ContainerRecord): Promise<never> {
-  throw new KnownError('E_CONFLICT', `the container ${id} belongs to a tsrun --rm in the foreground`, {
-    hint: 'it can be stopped, killed, waited for and removed; for all the rest leave out --rm',
+  throw new KnownError('E_CONFLICT', `the container ${id} runs in the program that made it`, {
+    hint: 'it can be stopped, killed, waited for and removed; for all the rest run it without --rm',
   });
 }
 

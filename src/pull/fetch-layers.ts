@@ -37,6 +37,9 @@ export interface FetchContext {
 /** What one blob expands to at the very most: deflate cannot exceed about 1030 : 1. Small layers may always have this much. */
 const MAX_EXPANSION = 1100;
 const SMALL_LAYER_BYTES = 1024 ** 3;
+/** Free space is no limit here: when it runs out, the kernel's own error says so. @param size of the blob */
+export const maxPlainBytes = (size: number): number => Math.max(SMALL_LAYER_BYTES, size * MAX_EXPANSION);
+
 /** A smaller blob is fetched again at once. */
 const WORTH_KEEPING_BYTES = 64 * 1024;
 const PROGRESS_INTERVAL_MS = 100;
@@ -212,8 +215,7 @@ async function unpack(
       size,
       outputs: staged.map(({ layer, record }, at) => ({ layer, record, diffId: (plans[at] ?? plan).diffId })),
       keepIn: size > WORTH_KEEPING_BYTES ? run.store.root : undefined,
-      // Free space is no limit here: when it runs out, the kernel's own error says so.
-      maxPlainBytes: Math.max(SMALL_LAYER_BYTES, size * MAX_EXPANSION),
+      maxPlainBytes: maxPlainBytes(size),
       network: run.network,
       progress: counters.memory,
     };

@@ -105,7 +105,7 @@ export function createControlServer({ container, start, ended }: Controlled): Co
       const connection = frameConnection(socket, (type, payload) => {
         // Nothing is waited for: neither requests nor input must keep the other from the container.
         if (type === frame.data) void takeInput(payload, connection);
-        if (type === frame.end) container().streams?.endInput();
+        if (type === frame.end && container().options.stdinOnce !== false) container().streams?.endInput();
         if (type !== frame.message) return;
         const answered = answer(JSON.parse(payload.toString()), connection).then(() => void open.delete(answered));
         open.add(answered);

@@ -2,8 +2,9 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { manifestsDir, privateDir } from '../data-root.js';
-import { isErrno } from '../errors.js';
+import { isErrno, KnownError } from '../errors.js';
 import { sweepUses } from './last-use.js';
+import { readRepositories } from './repositories-file.js';
 
 /** Call inside the store's exclusive section: all these documents are written inside it. */
 export function sweepImages(root: string): void {
@@ -15,9 +16,19 @@ export function sweepImages(root: string): void {
   for (const image of entries(join(privateDir(root), 'manifests'))) {
     const dir = manifestsDir(root, image);
     if (isThere(image)) removeTemporaries(dir);
-    else rmSync(dir, { recursive: true, force: true });
+    else if (!isNamed(root, image)) rmSync(dir, { recursive: true, force: true });
   }
   sweepUses(root, isThere);
+}
+
+/** The config of an image that has a name was lost: its manifest tells where it can be had. */
+function isNamed(root: string, image: string): boolean {
+  try {
+    return [...readRepositories(root).values()].some((keys) => [...keys.values()].some((id) => id.endsWith(image)));
+  } catch (error) {
+    if (error instanceof KnownError) return true;
+    throw error;
+  }
 }
 
 function removeTemporaries(dir: string): void {

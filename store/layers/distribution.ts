@@ -9,7 +9,6 @@
 import { readdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno } from '../errors.js';
-import { writeFileDurably } from '../fs/atomic-file.js';
 import { writeNewFile } from '../fs/exact-mode.js';
 import { type DiffId, type Digest, hexOf, isDigest } from '../oci/digest.js';
 
@@ -52,15 +51,6 @@ export interface LayerSource {
 export function sourcesOf(root: string, diffId: DiffId): LayerSource[] {
   const sources = readSources(distributionFile(root, 'v2metadata-by-diffid', hexOf(diffId)));
   return sources.reverse().map((source) => ({ blob: source.Digest, repository: source.SourceRepository }));
-}
-
-/** Makes known that `blob` of `repository` unpacks to `diffId`. Call inside the store's exclusive section. */
-export function addSource(root: string, source: LayerSource & { diffId: DiffId }): void {
-  const { diffId, blob } = source;
-  if (!blob.startsWith('sha256:')) return;
-  const file = distributionFile(root, 'v2metadata-by-diffid', hexOf(diffId));
-  writeFileDurably(file, JSON.stringify(withSource(root, source)), 0o644);
-  writeFileDurably(distributionFile(root, 'diffid-by-digest', hexOf(blob)), diffId, 0o644);
 }
 
 function withSource(root: string, { diffId, blob, repository }: LayerSource & { diffId: DiffId }): Source[] {

@@ -13,6 +13,7 @@ import { randomBytes } from '../linux/random.js';
 import type { ChainId } from '../oci/digest.js';
 import { removeLayerDir } from '../overlay2/layer-dir.js';
 import { layerDbDir, layerRecordDir, listLayers, mountParents, readLayer } from './layer-db.js';
+import { forgetLayerMemo } from './layer-memo.js';
 import { forgetLock, tryHoldLayer } from './lease.js';
 
 /**
@@ -50,6 +51,7 @@ function removeLayer(root: string, chainId: ChainId, cacheId: string): void {
   renameSync(layerRecordDir(root, chainId), going);
   syncDirectory(join(layerDbDir(root), 'sha256'));
   removeLayerDir(root, cacheId);
+  forgetLayerMemo(root, chainId);
   rmSync(going, { recursive: true });
 }
 

@@ -7,6 +7,7 @@ const cLsetxattr = bind('int lsetxattr(const void *, const void *, const void *,
 const cFsetxattr = bind('int fsetxattr(int, const void *, const void *, size_t, int)');
 const cLgetxattr = bind('intptr_t lgetxattr(const void *, const void *, void *, size_t)');
 const cLlistxattr = bind('intptr_t llistxattr(const void *, void *, size_t)');
+const cFlistxattr = bind('intptr_t flistxattr(int, void *, size_t)');
 const cLremovexattr = bind('int lremovexattr(const void *, const void *)');
 
 /** Sets an attribute on the entry `path` itself, also on a symbolic link. */
@@ -28,6 +29,18 @@ export function getXattr(path: string | Uint8Array, name: string): Buffer | unde
     return bytesOf(call);
   } catch (error) {
     if (isErrno(error, 'ENODATA', 'EOPNOTSUPP', 'ENOTSUP')) return undefined;
+    throw error;
+  }
+}
+
+/** False where the file system has no attributes of that kind, or keeps them from us: one that is missing was never written. */
+export function takesXattr(path: string | Uint8Array, name: string): boolean {
+  try {
+    check(Number(cLgetxattr(cstring(path), cstring(name), null, 0)), 'lgetxattr', name);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'ENODATA')) return true;
+    if (isErrno(error, 'EOPNOTSUPP', 'ENOTSUP', 'EPERM', 'EACCES', 'EINVAL', 'ERANGE')) return false;
     throw error;
   }
 }
@@ -56,6 +69,19 @@ export function listXattrs(path: string | Uint8Array): string[] {
     Number(check(cLlistxattr(cpath, value, value?.length ?? 0), 'llistxattr', String(path))),
   );
   return names.toString('latin1').split('\0').filter(Boolean);
+}
+
+/** XATTR_LIST_MAX and XATTR_SIZE_MAX of linux/limits.h. */
+const largest = Buffer.alloc(64 * 1024);
+
+/** As {@link listXattrs} in one call, as nearly always there are none; of an open file, or of the entry that a NUL-terminated path names. */
+export function listXattrsOnce(of: number | Uint8Array): string[] {
+  const size =
+    typeof of === 'number'
+      ? Number(cFlistxattr(of, largest, largest.length))
+      : Number(cLlistxattr(of, largest, largest.length));
+  if (size === 0) return [];
+  return largest.toString('latin1', 0, check(size, 'listxattr')).split('\0').filter(Boolean);
 }
 
 export function removeXattr(path: string | Uint8Array, name: string): void {

@@ -92,6 +92,8 @@ export const lifeCases: readonly Case[] = [
   [fails('attach nosuch'), fails('attach')],
   ['run -di --name x bb sh -c "read a; echo got $a; exit 3"', { run: 'attach x', input: 'line\n' }],
   ['run -d --name x bb sh -c "sleep 1; echo late; exit 2"', 'attach x'],
+  ['run -di --name x bb cat', "inspect -f '{{.Config.OpenStdin}} {{.Config.StdinOnce}}' x"],
+  ['create -i --name x bb cat', "inspect -f '{{.Config.OpenStdin}} {{.Config.StdinOnce}}' x"],
   ['run -d --name x bb sh -c "sleep 1; echo late; exit 2"', 'attach --no-stdin x'],
   ['create --name x bb true', fails('attach x')],
   ['create --name x bb true', 'rename x y', 'inspect -f {{.Name}} y', fails('inspect x')],

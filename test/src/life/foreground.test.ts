@@ -75,7 +75,7 @@ test('one with --rm is signalled, stopped, waited for and removed', { skip, time
   const waiter = tsrunAsync(root, ['wait', 'direct'], file);
   assert.equal(control('kill', '-s', 'USR1', 'direct').status, 0);
   await front.printed('heard');
-  assert.match(control('pause', 'direct').stderr, /belongs to a tsrun --rm in the foreground/);
+  assert.match(control('pause', 'direct').stderr, /runs in the program that made it/);
   assert.match(control('rm', 'direct').stderr, /You cannot remove a running container/);
   assert.deepEqual(control('stop', 'direct'), { status: 0, stdout: 'direct\n', stderr: '' });
   assert.equal((await front.ended).status, 4);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rmSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { text as readText } from 'node:stream/consumers';
@@ -151,6 +151,32 @@ test('output and status come though the command did not want its input', { skip,
     });
     assert.deepEqual([ran.status, ran.stdout, ran.stderr], [3, 'out\n', '']);
   }
+});
+
+test('the end of the input of one who looks is not that of a detached container', {
+  skip,
+  timeout: 60_000,
+}, async () => {
+  const id = tsrun(root, [
+    '-di',
+    '--name',
+    'open',
+    'bb',
+    'sh',
+    '-c',
+    'read a; echo got $a; read b; echo got $b',
+  ]).stdout.trim();
+  for (const word of ['one', 'two']) {
+    const client = spawn(process.execPath, [file, 'attach', 'open'], {
+      env: { ...process.env, TSPULL_ROOT: root },
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
+    client.stdin.end(`${word}\n`);
+    await until(word, () => readFileSync(containerFiles(root, id).log, 'utf8').includes(`got ${word}`));
+    if (word === 'one') assert.equal(record(id).state, 'running');
+    client.kill('SIGKILL');
+  }
+  assert.equal(control('wait', 'open').stdout, '0\n');
 });
 
 test('a signal gets through while input waits', { skip, timeout: 60_000 }, async () => {
