@@ -25,14 +25,27 @@ export const toOurOutputs: OnOutput = async (stream, chunk) => {
   if (!target.write(Buffer.from(chunk))) await once(target, 'drain');
 };
 
-/** @returns the exit status, or `detached` when the keys for that were pressed; undefined when its supervisor is gone */
+/**
+ * @param connect starts the container, or finds it; signals that come meanwhile wait for it
+ * @returns the exit status, or `detached` when the keys for that were pressed; undefined when its supervisor is gone
+ */
 export async function joinStreams(
-  { client, tty }: Attachment,
+  connect: () => Promise<Attachment>,
   options: StreamOptions,
 ): Promise<number | 'detached' | undefined> {
+  const signals = options.signals ? holdSignals() : undefined;
+  try {
+    const attachment = await connect();
+    signals?.sendTo(attachment);
+    return await join(attachment, options);
+  } finally {
+    signals?.release();
+  }
+}
+
+async function join({ client, tty }: Attachment, options: StreamOptions): Promise<number | 'detached' | undefined> {
   const left = new AbortController();
   const releases = [
-    options.signals ? proxySignals(client, tty) : undefined,
     tty ? followSize(client) : undefined,
     options.input && tty && process.stdin.isTTY ? enterRawMode(0) : undefined,
   ];
@@ -89,13 +102,24 @@ function followSize(client: ControlClient): () => void {
   return () => process.off('SIGWINCH', tell);
 }
 
-function proxySignals(client: ControlClient, tty: boolean): () => void {
-  const send = (signal: NodeJS.Signals): void => {
-    client.request({ do: 'kill', signal: constants.signals[signal] }).catch(unlessGone);
-  };
-  const names = forwardedSignals(tty);
-  for (const name of names) process.on(name, send);
-  return () => {
-    for (const name of names) process.off(name, send);
+/** Keeps signals of this program until there is somebody to send them to. */
+function holdSignals(): { sendTo(attachment: Attachment): void; release(): void } {
+  const held: NodeJS.Signals[] = [];
+  let take = (signal: NodeJS.Signals): void => void held.push(signal);
+  const listener = (signal: NodeJS.Signals): void => take(signal);
+  const names = forwardedSignals(false);
+  for (const name of names) process.on(name, listener);
+  return {
+    sendTo({ client, tty }) {
+      const forwarded = forwardedSignals(tty);
+      take = (signal) => {
+        if (forwarded.includes(signal))
+          client.request({ do: 'kill', signal: constants.signals[signal] }).catch(unlessGone);
+      };
+      held.forEach(take);
+    },
+    release() {
+      for (const name of names) process.off(name, listener);
+    },
   };
 }

@@ -6,11 +6,13 @@ import { defaultRoot, openForRunning } from '../../store/store.js';
 import { makeContainerFolders } from '../containers/container-files.js';
 import { signalNumber } from '../containers/signals.js';
 import {
+  type Attachment,
   attachContainer,
   destroyContainer,
   killContainer,
   pauseContainer,
   renameContainer,
+  startAttached,
   startContainer,
   stopContainer,
   waitForContainer,
@@ -152,7 +154,7 @@ function addStart(program: Command, context: CliContext): void {
       checkArity(command, names, flags.allRestartable ? none : many);
       await inRoot(flags, async (root) => {
         if (flags.allRestartable) await startRestartable(root, progressOf(context));
-        else if (flags.attach || flags.interactive) await startAttached(root, names, flags, context);
+        else if (flags.attach || flags.interactive) await startJoined(root, names, flags, context);
         else await startAll(root, names, context);
       });
     });
@@ -176,17 +178,18 @@ async function startAll(root: string, names: string[], context: CliContext): Pro
   if (failed.length > 0) context.err(`Error: failed to start containers: ${failed.join(', ')}\n`);
 }
 
-async function startAttached(root: string, names: string[], flags: Flags, context: CliContext): Promise<void> {
+async function startJoined(root: string, names: string[], flags: Flags, context: CliContext): Promise<void> {
   const [name = '', other] = names;
   if (other !== undefined) throw new KnownError('E_USAGE', 'you cannot start and attach multiple containers at once');
   const size = terminalSize();
-  const attachment = await startContainer(root, name, { attach: toOurOutputs, ...(size && { size }) }).catch(
-    (error: unknown) => {
+  const connect = async (): Promise<Attachment> => {
+    try {
+      return await startAttached(root, name, { attach: toOurOutputs, ...(size && { size }) });
+    } catch (error) {
       throw asFailureOfStart(error);
-    },
-  );
-  if (attachment === undefined) return;
-  const end = await joinStreams(attachment, {
+    }
+  };
+  const end = await joinStreams(connect, {
     input: flags.interactive ?? false,
     detachKeys: parseDetachKeys(flags.detachKeys),
     signals: true,
@@ -214,8 +217,8 @@ function addAttach(program: Command, context: CliContext): void {
       const flags = command.optsWithGlobals<Flags>();
       const detachKeys = parseDetachKeys(flags.detachKeys);
       await inRoot(flags, async (root) => {
-        const attachment = await attachContainer(root, names[0] ?? '', toOurOutputs);
-        const end = await joinStreams(attachment, { input: flags.stdin, detachKeys, signals: flags.sigProxy ?? true });
+        const connect = () => attachContainer(root, names[0] ?? '', toOurOutputs);
+        const end = await joinStreams(connect, { input: flags.stdin, detachKeys, signals: flags.sigProxy ?? true });
         if (end !== 'detached') context.end(end ?? (await waitForContainer(root, names[0] ?? '')));
       });
     });

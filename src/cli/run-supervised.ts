@@ -3,7 +3,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { isErrno, KnownError } from '../../store/errors.js';
 import { printable } from '../../store/printable.js';
 import type { ContainerRecord } from '../containers/container-record.js';
-import { startContainer } from '../life/lifecycle.js';
+import { startAttached, startContainer } from '../life/lifecycle.js';
 import { type CreateRequest, createContainer } from '../run/create-container.js';
 import type { RunOptions } from '../run/run-options.js';
 import { type IdleSupervisor, spawnSupervisor } from '../supervisor/spawn-supervisor.js';
@@ -64,14 +64,13 @@ export async function runSupervised(
   }
   endQuietlyOnBrokenPipe();
   const size = terminalSize();
-  const attachment = await startContainer(request.root, record.id, {
-    supervisor,
-    attach: toOurOutputs,
-    ...(size && { size }),
-  });
-  if (attachment === undefined) throw new Error('attached to nothing');
+  const start = { supervisor, attach: toOurOutputs, ...(size && { size }) };
   const { interactive: input = false } = request.options;
-  const end = await joinStreams(attachment, { input, detachKeys, signals: flags.last('sig-proxy') !== 'false' });
+  const end = await joinStreams(() => startAttached(request.root, record.id, start), {
+    input,
+    detachKeys,
+    signals: flags.last('sig-proxy') !== 'false',
+  });
   if (end === 'detached') return 0;
   if (end === undefined)
     throw new KnownError('E_RUN', `the supervisor of the container ${record.id} was killed`, { exitCode: 137 });

@@ -16,7 +16,7 @@ export function signalNumber(text: string): number {
   if (/^\d+$/.test(name)) {
     const number = Number(name);
     if (number >= 1 && number <= HIGHEST) return number;
-    throw new KnownError('E_USAGE', `The linux daemon does not support signal ${number}`);
+    if (number !== 0) throw new KnownError('E_USAGE', `The linux daemon does not support signal ${number}`);
   }
   const [, base, sign, offset] = /^RT(MIN|MAX)(?:([+-])(\d+))?$/.exec(name) ?? [];
   if (base !== undefined) {

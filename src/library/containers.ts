@@ -17,6 +17,7 @@ import {
   killContainer,
   pauseContainer,
   renameContainer,
+  startAttached,
   startContainer,
   stopContainer,
   waitForContainer,
@@ -98,7 +99,7 @@ export const containers = {
 
   /** Starts it with its streams connected from the first byte on. */
   async startAttached(name: string, options: RootOption & SignalOption = {}): Promise<AttachedStreams> {
-    return await connected(options, (root, onOutput) => startContainer(root, name, { attach: onOutput }));
+    return await connected(options, (root, onOutput) => startAttached(root, name, { attach: onOutput }));
   },
 
   /** Connects with one that runs: what it writes from now on. */
@@ -159,12 +160,11 @@ export const containers = {
 
 async function connected(
   { signal, ...options }: RootOption & SignalOption,
-  connect: (root: string, onOutput: OnOutput) => Promise<Attachment | undefined>,
+  connect: (root: string, onOutput: OnOutput) => Promise<Attachment>,
 ): Promise<AttachedStreams> {
   signal?.throwIfAborted();
   const outputs = { stdout: new PassThrough(), stderr: new PassThrough() };
   const attachment = await inRoot(options, (root) => connect(root, (stream, chunk) => writeTo(outputs[stream], chunk)));
-  if (attachment === undefined) throw new Error('attached to nothing');
   const { client } = attachment;
   const detach = (): void => client.close();
   signal?.addEventListener('abort', detach);

@@ -63,6 +63,17 @@ export async function startContainer(
   }
 }
 
+/** The same with its streams from the first byte on. */
+export async function startAttached(
+  root: string,
+  name: string,
+  options: StartOptions & { attach: OnOutput },
+): Promise<Attachment> {
+  const attachment = await startContainer(root, name, options);
+  if (attachment === undefined) throw new Error('attached to nothing');
+  return attachment;
+}
+
 async function attachOr(client: ControlClient, attach: OnOutput | undefined): Promise<Attachment | undefined> {
   if (attach !== undefined) return await attachTo(client);
   client.close();

@@ -6,4 +6,4 @@ import { playAll } from './play.js';
 
 const skip = missing(...dockerdNeeds, 'busybox', 'tar');
 
-test('answers about containers are those of docker', { skip, timeout: 300_000 }, (t) => playAll(t, standing, askCases));
+test('answers about containers are those of docker', { skip, timeout: 600_000 }, (t) => playAll(t, standing, askCases));

@@ -6,6 +6,6 @@ import { playAll } from './play.js';
 
 const skip = missing(...dockerdNeeds, 'busybox', 'tar');
 
-test('volumes, copies and commands in containers are as with docker', { skip, timeout: 300_000 }, (t) =>
+test('volumes, copies and commands in containers are as with docker', { skip, timeout: 600_000 }, (t) =>
   playAll(t, standing, filesCases),
 );

@@ -6,4 +6,4 @@ import { playAll } from './play.js';
 
 const skip = missing(...dockerdNeeds, 'busybox', 'tar');
 
-test('the life of containers is as with docker', { skip, timeout: 300_000 }, (t) => playAll(t, [], lifeCases));
+test('the life of containers is as with docker', { skip, timeout: 600_000 }, (t) => playAll(t, [], lifeCases));

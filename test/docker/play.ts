@@ -176,7 +176,7 @@ function wordsOfFailure(text: string): string {
   return text
     .replaceAll('\n  hint: ', '. ')
     .split('\n')
-    .filter((line) => line.trim() !== '' && !/--help|^Usage:|^See /.test(line))
+    .filter((line) => line.trim() !== '' && !/--help|^Usage:|^See |^\t|^time=/.test(line))
     .map((line) => line.replace(/^(docker|tsrun|tscontainer): /, '').replace(/^Error( response from daemon)?: /, ''))
     .map((line) => line.replace(/^'((docker|tscontainer) |ts(?=run'))/, "'"))
     .join('\n');

@@ -6,4 +6,4 @@ import { playAll } from './play.js';
 
 const skip = missing(...dockerdNeeds, 'busybox', 'tar');
 
-test('flags of run do what they do with docker', { skip, timeout: 300_000 }, (t) => playAll(t, [], runCases));
+test('flags of run do what they do with docker', { skip, timeout: 600_000 }, (t) => playAll(t, [], runCases));

@@ -106,7 +106,7 @@ test('events are those of docker', { skip }, async (t) => {
   ]);
   assert.equal(after.stdout, 'create\n', after.stderr);
   while (!followed.endsWith('create\n')) await once(follower.stdout, 'data');
-  assert.ok(followed.includes('exec_die\nkill\nkill\n'), followed);
+  assert.ok(followed.includes('commit\nkill\nkill\n'), followed);
   assert.ok(existsSync(join(root, 'tspull/events/journal')));
   await daemon.stop();
 });

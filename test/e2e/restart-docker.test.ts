@@ -18,26 +18,18 @@ const deaf = ['bb', 'sleep', '100'];
 
 /** How each container is made, and what is done to it afterwards. */
 const scenes: { name: string; flags: string[]; command?: string[]; after?: string[][] }[] = [
-  ...['no', 'always', 'unless-stopped', 'on-failure', 'on-failure:2'].flatMap((policy) => {
-    const word = policy.replace(':', '-');
+  ...['always', 'unless-stopped', 'on-failure'].flatMap((policy) => {
     const flags = ['--restart', policy];
     return [
-      { name: `${word}-runs`, flags },
-      { name: `${word}-deaf`, flags, command: deaf },
-      { name: `${word}-stopped`, flags, after: [['stop', `${word}-stopped`]] },
-      { name: `${word}-stopped-hard`, flags, command: deaf, after: [['stop', '-t', '0', `${word}-stopped-hard`]] },
-      { name: `${word}-killed`, flags, after: [['kill', `${word}-killed`]] },
-      { name: `${word}-paused`, flags, after: [['pause', `${word}-paused`]] },
-      {
-        name: `${word}-started-again`,
-        flags,
-        after: [
-          ['stop', `${word}-started-again`],
-          ['start', `${word}-started-again`],
-        ],
-      },
+      { name: `${policy}-runs`, flags },
+      { name: `${policy}-deaf`, flags, command: deaf },
+      { name: `${policy}-stopped`, flags, after: [['stop', `${policy}-stopped`]] },
+      { name: `${policy}-stopped-hard`, flags, command: deaf, after: [['stop', '-t', '0', `${policy}-stopped-hard`]] },
+      { name: `${policy}-killed`, flags, after: [['kill', `${policy}-killed`]] },
+      { name: `${policy}-paused`, flags, after: [['pause', `${policy}-paused`]] },
     ];
   }),
+  { name: 'none-runs', flags: [] },
   { name: 'failure-ended-well', flags: ['--restart', 'on-failure'], command: ['bb', 'true'] },
   { name: 'failure-used-up', flags: ['--restart', 'on-failure:1'], command: ['bb', 'sh', '-c', 'exit 4'] },
   { name: 'updated', flags: [], after: [['update', '--restart', 'always', 'updated']] },

@@ -46,7 +46,6 @@ export const filesCases: readonly Case[] = [
   ],
   ['volume create x', "volume ls --format '{{.Name}}:{{.Driver}}:{{.Labels}}'", "volume ls --format 'table {{.Name}}'"],
   [fails('volume ls -f bogus=1')],
-  ['volume create x', 'volume prune -f', 'volume prune -af', 'volume ls -q'],
 
   ['cp DIR/file made:/copied', 'cp made:/copied DIR/back'],
   ['cp DIR/file made:/home/', 'cp made:/home/file DIR/home-file'],

@@ -32,10 +32,6 @@ export const lifeCases: readonly Case[] = [
   [`run -d --name x --stop-signal KILL bb ${deaf}`, 'stop x'],
   [`run -d --name x --stop-signal 9 bb ${deaf}`, 'stop x'],
   [
-    `run -d --name x bb sh -c 'trap "exit 5" USR1; i=0; while [ $i -lt 300 ]; do sleep 0.1; i=$((i+1)); done'`,
-    'stop -s USR1 x',
-  ],
-  [
     `run -d --name x --stop-signal USR2 bb sh -c 'trap "exit 6" USR2; i=0; while [ $i -lt 300 ]; do sleep 0.1; i=$((i+1)); done'`,
     'stop x',
   ],
