@@ -1,6 +1,7 @@
 /** The files of a container, as a descriptor to look everything up below. */
 import { closeSync, constants, openSync, realpathSync, statSync } from 'node:fs';
 import { join, posix } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { isErrno, KnownError } from '../../../store/errors.js';
 import { type HeldLock, tryAcquire } from '../../../store/fs/lock.js';
 import { O_PATH } from '../../../store/linux/flags.js';
@@ -12,6 +13,10 @@ import type { HostMount } from '../../containers/mount-request.js';
 import { mountsOfHost } from '../../run/mounts/mounts-of-host.js';
 import { openNamespaceOf } from '../../run/userns/container-owners.js';
 
+/** How long others may have a container that does not run: to copy as well, to start it, or to end. */
+const PATIENCE_MS = 10_000;
+const LOOK_MS = 10;
+
 export interface OpenedRoot extends Disposable {
   /** Of the root directory, open as a place to work from. */
   fd: number;
@@ -20,15 +25,23 @@ export interface OpenedRoot extends Disposable {
 }
 
 /** The root as the container sees it, with its mounts: that of its process, or what a start would make of it. */
-export async function openContainerRoot(root: string, record: ContainerRecord): Promise<OpenedRoot> {
-  const { pid } = record;
-  if (pid !== undefined && pid > 0 && record.state !== 'exited') {
-    const fd = openOfProcess(root, record.id, pid);
-    if (fd !== undefined) return opened(fd, [], undefined);
+export async function openContainerRoot(root: string, found: ContainerRecord): Promise<OpenedRoot> {
+  let record = found;
+  for (const end = Date.now() + PATIENCE_MS; ; await delay(LOOK_MS)) {
+    const { pid } = record;
+    if (pid !== undefined && pid > 0 && record.state !== 'exited') {
+      const fd = openOfProcess(root, record.id, pid);
+      if (fd !== undefined) return opened(fd, [], undefined);
+    }
+    const lock = tryAcquire(containerFiles(root, record.id).live, 'exclusive');
+    if (lock !== undefined) return await openAtRest(root, record, lock);
+    if (Date.now() > end)
+      throw new KnownError('E_CONFLICT', `the container ${record.id} is being started or ended: try again`);
+    record = readRecord(root, record.id) ?? record;
   }
-  const lock = tryAcquire(containerFiles(root, record.id).live, 'exclusive');
-  if (lock === undefined)
-    throw new KnownError('E_CONFLICT', `the container ${record.id} is being started or ended: try again`);
+}
+
+async function openAtRest(root: string, record: ContainerRecord, lock: HeldLock): Promise<OpenedRoot> {
   try {
     using namespace = await openNamespaceOf(root, record);
     return opened(mountLayers(root, record, namespace?.fd), mountsOfHost(root, record) ?? [], lock);
