@@ -10,6 +10,7 @@ import { overlayHome, readLower } from '../../../store/overlay2/layer-dir.js';
 import { containerFiles } from '../../containers/container-files.js';
 import { type ContainerRecord, readRecord } from '../../containers/container-record.js';
 import type { HostMount } from '../../containers/mount-request.js';
+import { openFirstProcess } from '../../run/join/first-process.js';
 import { mountsOfHost } from '../../run/mounts/mounts-of-host.js';
 import { openNamespaceOf } from '../../run/userns/container-owners.js';
 
@@ -33,6 +34,9 @@ export async function openContainerRoot(root: string, found: ContainerRecord): P
       const fd = openOfProcess(root, record.id, pid);
       if (fd !== undefined) return opened(fd, [], undefined);
     }
+    // The program that made it stands by it, and does not say which process it is.
+    const ofForeground = pid === undefined && record.state === 'running' ? openOfForeground(record) : undefined;
+    if (ofForeground !== undefined) return opened(ofForeground, [], undefined);
     const lock = tryAcquire(containerFiles(root, record.id).live, 'exclusive');
     if (lock !== undefined) return await openAtRest(root, record, lock);
     if (Date.now() > end)
@@ -84,6 +88,19 @@ function openOfProcess(root: string, id: string, pid: number): number | undefine
   if (readRecord(root, id)?.pid === pid) return fd;
   closeSync(fd);
   return undefined;
+}
+
+function openOfForeground(record: ContainerRecord): number | undefined {
+  const process = openFirstProcess(record);
+  if (process === undefined) return undefined;
+  try {
+    return openSync(`/proc/self/fd/${process}/root`, O_PATH | constants.O_DIRECTORY);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ESRCH')) return undefined;
+    throw error;
+  } finally {
+    closeSync(process);
+  }
 }
 
 export interface BehindMount {
