@@ -6,6 +6,7 @@ import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeF
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { planParts } from './bundle-parts.mjs';
 
 const top = join(dirname(fileURLToPath(import.meta.url)), '..');
 process.chdir(top);
@@ -51,7 +52,7 @@ const restApart = {
     }));
     onLoad({ filter: /.*/, namespace: 'rest' }, ({ path }) => {
       const name = basename(path, '.js');
-      const contents = `import {loadBundle} from './load-program.js';loadBundle({file:__dirname+'/programs/${name}.js',name:'${name}'});`;
+      const contents = `import {loadBundle} from './load-program.js';loadBundle({file:__dirname+'/programs/${name}.js'});`;
       return { contents, resolveDir: 'build/src/cli' };
     });
   },
@@ -67,22 +68,44 @@ const noChildProcesses = {
   },
 };
 const programs = ['tspull', 'tsimage', 'tsrun', 'tscontainer', 'supervisor-main'];
-const bundled = programs.map((name) => rests[name] ?? name);
+/** What of a program is in one file: what its usual paths need comes in files without the rest. */
+const parts = {
+  tspull: { 'pull-program': ['src/cli/pull-program'] },
+  tsimage: { tsimage: ['src/cli/tsimage'] },
+  tsrun: { tsrun: ['src/cli/tsrun'], 'tsrun-detached': ['src/cli/run-supervised'] },
+  tscontainer: {
+    tscontainer: ['src/cli/tscontainer'],
+    'tscontainer-common': ['src/containers/list-containers', 'src/containers/true-state', 'store/store'],
+    'tscontainer-ps': ['src/cli/plain-listing'],
+    'tscontainer-exec': ['src/cli/container-exec'],
+  },
+  'supervisor-main': { 'supervisor-main': ['src/supervisor/supervisor-main'] },
+};
+const partPlugins = [heavyPackagesApart, noHttp2, noChildProcesses];
+const planned = await Promise.all(
+  Object.entries(parts).map(async ([program, modules]) => {
+    const options = { platform: 'node', format: 'cjs', external: ['koffi'], define: commonJs, plugins: partPlugins };
+    const bundles = await planParts(build, modules, options);
+    return bundles.map((options) => ({ ...options, program }));
+  }),
+);
 const sourceOf = (name) => `build/src/${name === 'supervisor-main' ? 'supervisor' : 'cli'}/${name}.js`;
 // A program is one CommonJS file: Node finds, reads and links the many files of an ES module graph in the time that the rest
 // of a short command takes. In front of it stands a loader that knows the cache of its compiled code, and so it is with the layer
 // worker. The library and its worker are ES modules.
 const metafiles = await Promise.all([
-  ...bundled.map((name) =>
+  ...planned.flat().map(({ name, program, plugins, ...options }) =>
     bundle({
-      entryPoints: { [`programs/${name}`]: sourceOf(name) },
+      ...options,
+      outdir: undefined,
+      outfile: `dist/programs/${name}.js`,
       format: 'cjs',
       define: commonJs,
       // It stays in memory as long as a container runs, its source twice.
-      minifyIdentifiers: name === 'supervisor-main',
+      minifyIdentifiers: program === 'supervisor-main',
       // Requires in place of imports: code from the cache cannot import.
       supported: { 'dynamic-import': false },
-      plugins: [heavyPackagesApart, noHttp2, noChildProcesses],
+      plugins: [...plugins, ...partPlugins],
     }),
   ),
   ...heavyPackages.map((name) =>

@@ -7,6 +7,7 @@
  */
 export { type ErrorCode, errorCodes, KnownError } from '../store/errors.js';
 export type { ContainerEvent } from './containers/events/journal.js';
+export { type ImportOptions, importImage } from './import/import-image.js';
 export {
   type AttachedStreams,
   type ContainerInfo,

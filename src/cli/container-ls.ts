@@ -50,16 +50,38 @@ export function containerLs(root: string, options: PsOptions): string {
   const listing = listForPs(root, options);
   const now = Date.now();
   const size = options.size || chosen.template.includes('.Size');
-  const rows = listing.records.map((record) => rowView(listing, record, { trunc: options.trunc, size, now }));
+  const images = imageTexts(listing, options.trunc);
+  const rows = listing.records.map((record) => rowView(listing, record, { ...options, size, now, images }));
   return formatRows(chosen, headings, rows);
 }
 
-function rowView(
-  { index }: Listing,
-  record: ContainerRecord,
-  { trunc, size, now }: { trunc: boolean; size: boolean; now: number },
-): GoStruct {
+/** An image is looked for once, however many containers stand on it. */
+function imageTexts({ index }: Listing, trunc: boolean): (record: ContainerRecord) => string {
+  const known = new Map<string, string>();
+  return (record) => {
+    const key = `${record.image.id} ${record.image.name}`;
+    const text = known.get(key) ?? imageText(index(), record, trunc);
+    known.set(key, text);
+    return text;
+  };
+}
+
+interface RowOptions {
+  trunc: boolean;
+  size: boolean;
+  now: number;
+  images: (record: ContainerRecord) => string;
+}
+
+function rowView({ index }: Listing, record: ContainerRecord, { trunc, size, now, images }: RowOptions): GoStruct {
   const field = (name: string, value: string) => ({ name, value: cell(value) });
+  /** Worked out when a template asks for it. */
+  const late = (name: string, value: () => string) => ({
+    name,
+    get value() {
+      return cell(value());
+    },
+  });
   const command = commandText(record.command);
   const labels = Object.entries(labelsOf(record)).sort(([a], [b]) => (a < b ? -1 : 1));
   const mounts = mountsOf(record).filter(({ type }) => type !== 'tmpfs');
@@ -70,9 +92,9 @@ function rowView(
     escapeHtml: true,
     fields: [
       field('Command', quote(trunc ? ellipsis(command, COMMAND_COLUMNS) : command)),
-      field('CreatedAt', printLocalTime(unixSeconds(parseGoTime(record.created)))),
+      late('CreatedAt', () => printLocalTime(unixSeconds(parseGoTime(record.created)))),
       field('ID', trunc ? shortId(record.id) : record.id),
-      field('Image', imageText(index(), record, trunc)),
+      late('Image', () => images(record)),
       field('Labels', labels.map(([name, value]) => `${name}=${value}`).join(',')),
       field('LocalVolumes', String(mounts.filter(({ type }) => type === 'volume').length)),
       field('Mounts', shown.map((name) => (trunc ? ellipsis(name, MOUNT_COLUMNS) : name)).join(',')),

@@ -47,10 +47,13 @@ function printableLines(text: string): string {
     .join('\n');
 }
 
+/** Status of what SIGINT ended, and of what was cancelled for any other reason. */
+export const INTERRUPTED = 130;
+
 export function exitCodeOf(error: unknown): number {
   if (error instanceof UsageError) return error.exitCode;
-  if (error instanceof KnownError) return error.exitCode ?? (error.code === 'E_CANCELLED' ? 130 : 1);
-  return isInterrupt(error) ? 130 : 1;
+  if (error instanceof KnownError) return error.exitCode ?? (error.code === 'E_CANCELLED' ? INTERRUPTED : 1);
+  return isInterrupt(error) ? INTERRUPTED : 1;
 }
 
 function isInterrupt(error: unknown): boolean {

@@ -6,11 +6,11 @@ import { loadBundle } from './load-program.js';
 declare const PROGRAM: string;
 declare const CODE: string;
 
-/** Each subcommand compiles another part. A word that is none ends in failure, and nothing is kept for it. */
-function nameOfCache(): string {
+/** A subcommand. A word that is none ends in failure, and nothing is kept for it. */
+function variant(): string {
   const [, , word = ''] = process.argv;
   const hasSubcommands = PROGRAM === 'tsimage' || PROGRAM === 'tscontainer';
-  return hasSubcommands && /^[a-z]{2,12}$/.test(word) ? `${PROGRAM}-${word}` : PROGRAM;
+  return hasSubcommands && /^[a-z]{2,12}$/.test(word) ? `-${word}` : '';
 }
 
-loadBundle({ file: join(import.meta.dirname, CODE), name: nameOfCache(), isWhole: PROGRAM === 'layer-worker' });
+loadBundle({ file: join(import.meta.dirname, CODE), variant: variant(), isWhole: PROGRAM === 'layer-worker' });

@@ -29,48 +29,55 @@ import { Script } from 'node:vm';
 declare const BUILD: string;
 
 const GROUP_OR_OTHERS_MAY_WRITE = 0o022;
+/** What is smaller is compiled, as far as it is used, in the time that reading its compiled code takes. */
+const SMALL_BYTES = 32 * 1024;
 /** Caches of other builds are kept this long after they were written. */
 const KEPT_MS = 30 * 24 * 3600 * 1000;
 
 export interface Bundle {
   /** Its absolute path. */
   file: string;
-  /** Begins the name of its cache. */
-  name: string;
+  /** Ends the name of its cache, and of those of the bundles that it requires: each command compiles another part. */
+  variant?: string;
   /** All of it is compiled and kept at once: the layer worker gives up the right to write here. A program keeps what it has used. */
   isWhole?: boolean;
 }
 
-/** Runs a bundle as `require` does. @returns its exports */
-export function loadBundle({ file, name, isWhole = false }: Bundle): unknown {
-  const cache = cacheFile(name);
-  const cachedData = cache === undefined ? undefined : readOwn(cache);
+/** Those that are loaded, by path. */
+const loaded = new Map<string, Module>();
+/** What will be kept at the end, by path of the cache. */
+const missing = new Map<string, Script>();
+
+/** Runs a bundle as `require` does, once. @returns its exports */
+export function loadBundle({ file, variant = '', isWhole = false }: Bundle): unknown {
+  const known = loaded.get(file);
+  if (known !== undefined) return known.exports;
   // Latin-1, because the bundle is ASCII: a string of one byte a character needs no decoding.
-  const source = `(function(exports,require,module,__filename,__dirname){${readFileSync(file, 'latin1')}\n})`;
+  const code = readFileSync(file, 'latin1');
+  const cache = code.length < SMALL_BYTES ? undefined : cacheFile(basename(file, '.js') + variant);
+  const cachedData = cache === undefined ? undefined : readOwn(cache);
+  const source = `(function(exports,require,module,__filename,__dirname){${code}\n})`;
   const script = new Script(source, { filename: file, ...(cachedData && { cachedData }) });
   const isMissing = cache !== undefined && (cachedData === undefined || script.cachedDataRejected === true);
   // node:module has the same, and is one more to load.
   const program = new (module.constructor as typeof Module)(file, module as unknown as Module);
   program.filename = file;
   program.paths = module.paths;
+  // Before any other listener: there is one that leaves at once.
+  if (loaded.size === 0) process.once('exit', keepMissing);
+  loaded.set(file, program);
   const run = script.runInThisContext() as (...args: unknown[]) => void;
   if (isMissing && isWhole) keep(cache, compileAll(source, file));
-  else if (isMissing)
-    process.once('exit', (status) => {
-      // A command that failed has not compiled what the next one needs.
-      if (status === 0) keep(cache, script);
-    });
-  const bundles = new Map<string, unknown>();
-  const require = (id: string): unknown => {
-    if (!id.startsWith('./')) return program.require(id);
-    if (!bundles.has(id)) {
-      const path = join(dirname(file), id);
-      bundles.set(id, loadBundle({ file: path, name: basename(id, '.js'), isWhole }));
-    }
-    return bundles.get(id);
-  };
+  else if (isMissing) missing.set(cache, script);
+  const require = (id: string): unknown =>
+    id.startsWith('./') ? loadBundle({ file: join(dirname(file), id), variant, isWhole }) : program.require(id);
   run.call(program.exports, program.exports, require, program, file, dirname(file));
   return program.exports;
+}
+
+function keepMissing(status: number): void {
+  // A command that failed has not compiled what the next one needs.
+  if (status === 0) for (const [cache, script] of missing) keep(cache, script);
 }
 
 function compileAll(source: string, filename: string): Script {

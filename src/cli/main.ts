@@ -1,8 +1,8 @@
 /** What all programs share: running the command, printing failures, choosing the exit status. */
 import { leaveAtOnce } from '../../store/linux/leave.js';
-import { exitCodeOf, explainError } from './explain-error.js';
+import { exitCodeOf, explainError, INTERRUPTED } from './explain-error.js';
 import { packageVersion } from './version.js';
-import { brokenPipe } from './write-at-once.js';
+import { endOnBrokenPipe } from './write-at-once.js';
 
 export interface CliContext {
   /** The program's name, as errors begin. */
@@ -40,12 +40,16 @@ export async function runProgram(
   }
   let reported = 0;
   let decided = 0;
+  const abort = new AbortController();
+  const signals = options.keepsSignals ? undefined : abortOnSignals(abort);
+  const statusOf = (error: unknown): number => {
+    const status = exitCodeOf(error);
+    return status === INTERRUPTED ? (signals?.status() ?? status) : status;
+  };
   const report = (error: unknown): void => {
     process.stderr.write(`${explainError(program, error)}\n`);
-    reported ||= exitCodeOf(error);
+    reported ||= statusOf(error);
   };
-  const abort = new AbortController();
-  const release = options.keepsSignals ? () => undefined : abortOnSignals(abort);
   try {
     const status = await command({
       program,
@@ -61,33 +65,38 @@ export async function runProgram(
     process.exitCode = status ?? (reported || decided);
   } catch (error) {
     report(error);
-    process.exitCode = exitCodeOf(error);
+    process.exitCode = statusOf(error);
   } finally {
-    release();
+    signals?.release();
   }
 }
 
-function abortOnSignals(abort: AbortController): () => void {
-  const codes = { SIGINT: 130, SIGTERM: 143 } as const;
-  const handlers = Object.entries(codes).map(([name, code]) => {
+interface AbortingSignals {
+  /** Of a program that the signal ended, if there was one. */
+  status(): number | undefined;
+  release(): void;
+}
+
+function abortOnSignals(abort: AbortController): AbortingSignals {
+  let status: number | undefined;
+  const handlers = Object.entries({ SIGINT: INTERRUPTED, SIGTERM: 143 }).map(([name, code]) => {
     const handler = () => {
       if (abort.signal.aborted) process.exit(code);
       abort.abort();
+      status = code;
       process.exitCode = code;
     };
     process.on(name, handler);
     return () => process.off(name, handler);
   });
-  return () => {
-    for (const remove of handlers) remove();
+  return {
+    status: () => status,
+    release() {
+      for (const remove of handlers) remove();
+    },
   };
 }
 
-/** `tsimage ls | head -1` closes the pipe early; there is nobody left to tell. */
 export function endQuietlyOnBrokenPipe(): void {
-  for (const stream of [process.stdout, process.stderr])
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EPIPE') process.exit(brokenPipe);
-      throw error;
-    });
+  for (const stream of [process.stdout, process.stderr]) endOnBrokenPipe(stream);
 }

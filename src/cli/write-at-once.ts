@@ -3,7 +3,7 @@ import { writeSync } from 'node:fs';
 import { isErrno } from '../../store/errors.js';
 
 /** Status of a program that SIGPIPE ended, which is what a closed pipe means for others. */
-export const brokenPipe = 141;
+const brokenPipe = 141;
 
 /**
  * Writes without Node's streams, whose loading takes a tenth of a short command's time. What a pipe that does not block cannot take
@@ -17,6 +17,16 @@ export function writeAtOnce(fd: 1 | 2, text: string): void {
   } catch (error) {
     if (isErrno(error, 'EPIPE')) process.exit(brokenPipe);
     if (!isErrno(error, 'EAGAIN')) throw error;
-    (fd === 1 ? process.stdout : process.stderr).write(bytes.subarray(written));
+    const stream = fd === 1 ? process.stdout : process.stderr;
+    endOnBrokenPipe(stream);
+    stream.write(bytes.subarray(written));
   }
+}
+
+/** `tsimage ls | head -1` closes the pipe early; there is nobody left to tell. */
+export function endOnBrokenPipe(stream: NodeJS.WriteStream): void {
+  stream.on('error', (error) => {
+    if (isErrno(error, 'EPIPE')) process.exit(brokenPipe);
+    throw error;
+  });
 }

@@ -37,15 +37,16 @@ export function namesDir(root: string): string {
 
 export function containerFiles(root: string, id: string): ContainerFiles {
   if (!/^[0-9a-f]{64}$/.test(id)) throw new RangeError(`not a container id: ${id}`);
-  const dir = join(containersDir(root), id);
+  // A list asks this for each container, and `join` looks at every character.
+  const dir = `${containersDir(root)}/${id}`;
   return {
     dir,
-    record: join(dir, 'record.json'),
-    log: join(dir, `${id}-json.log`),
-    hostname: join(dir, 'hostname'),
-    hosts: join(dir, 'hosts'),
-    resolvConf: join(dir, 'resolv.conf'),
-    live: join(liveDir(root), id),
+    record: `${dir}/record.json`,
+    log: `${dir}/${id}-json.log`,
+    hostname: `${dir}/hostname`,
+    hosts: `${dir}/hosts`,
+    resolvConf: `${dir}/resolv.conf`,
+    live: `${liveDir(root)}/${id}`,
   };
 }
 

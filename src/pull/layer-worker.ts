@@ -55,3 +55,5 @@ port.on('message', (message: ToWorker) => {
     else answer?.reject(unpackError(message.error));
   }
 });
+// Now it can be ended: whatever native code it needs is loaded.
+say({ type: 'ready' });

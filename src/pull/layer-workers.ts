@@ -35,7 +35,8 @@ export interface LayerWorkers {
 export function createLayerWorkers(places: number, root: string): LayerWorkers {
   const limit = pLimit(places);
   const idle = new Set<Worker>();
-  const all = new Set<Worker>();
+  /** With what is kept when it can be ended. */
+  const all = new Map<Worker, Promise<void>>();
   let failure: Error | undefined;
   const start = () => {
     const worker = startWorker(root);
@@ -47,7 +48,7 @@ export function createLayerWorkers(places: number, root: string): LayerWorkers {
       idle.delete(worker);
       all.delete(worker);
     });
-    all.add(worker);
+    all.set(worker, untilReady(worker));
     return worker;
   };
   const take = () => {
@@ -74,9 +75,26 @@ export function createLayerWorkers(places: number, root: string): LayerWorkers {
       }),
     async close() {
       closeJobTransport();
-      await Promise.all([...all].map((worker) => (idle.has(worker) ? endOf(worker) : worker.terminate())));
+      await Promise.all(
+        [...all].map(async ([worker, ready]) => {
+          await ready;
+          await (idle.has(worker) ? endOf(worker) : worker.terminate());
+        }),
+      );
     },
   };
+}
+
+/**
+ * A thread that is ended while it loads native code takes the whole process along: the add-on finds that V8 refuses everything, and
+ * aborts.
+ */
+function untilReady(worker: Worker): Promise<void> {
+  return new Promise((resolve) => {
+    // Its first message. Errors have a listener of their own.
+    worker.once('message', () => resolve());
+    worker.once('exit', () => resolve());
+  });
 }
 
 const END_GRACE_MS = 1000;
@@ -122,7 +140,7 @@ function runIn(worker: Worker, job: LayerJob, ports: LayerJobPorts): Promise<Ext
       else if (message.type === 'failed') end(() => reject(unpackError(message.error)));
       else if (message.type === 'retry') ports.onRetry(message);
       else if (message.type === 'failover') ports.onFailover(message.failover);
-      else void answer(message, ports, say);
+      else if (message.type === 'authorize') void answer(message, ports, say);
     };
     worker.on('message', onMessage);
     worker.on('error', onError);

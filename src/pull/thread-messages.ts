@@ -11,6 +11,8 @@ export type ToWorker =
   | { type: 'end' };
 
 export type FromWorker =
+  /** The first one of each thread: it is loaded, and may be ended. */
+  | { type: 'ready' }
   | { type: 'authorize'; request: number; challenge: BlobChallenge }
   | { type: 'retry'; offset: number; delayMs: number; reason: string }
   | { type: 'failover'; failover: BlobFailover }

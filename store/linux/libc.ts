@@ -6,7 +6,6 @@
  * may hold any byte are passed as NUL-terminated buffers ({@link cstring}), never as JavaScript strings.
  */
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { KnownError, SyscallError } from '../errors.js';
@@ -22,7 +21,8 @@ let libc: Library | undefined;
 
 /**
  * The native file itself, without the JavaScript around it, which only looks for that file: 2 ms instead of 12 at every
- * start of a program. Undefined when it is not where npm puts it.
+ * start of a program. It is looked for as Node would look for its package, without reading what that says, which takes another one.
+ * Undefined when it is not where npm puts it.
  */
 function loadPrebuilt(): Koffi | undefined {
   const { arch } = process;
@@ -31,13 +31,14 @@ function loadPrebuilt(): Koffi | undefined {
     : ['linux'];
   for (const name of libcs) {
     const target: { exports: unknown } = { exports: {} };
+    const file = findAbove(import.meta.dirname, `node_modules/@koromix/koffi-linux-${arch}/${name}_${arch}/koffi.node`);
+    if (file === undefined) continue;
     try {
-      const manifest = createRequire(import.meta.filename).resolve(`@koromix/koffi-linux-${arch}/package.json`);
-      process.dlopen(target, join(dirname(manifest), `${name}_${arch}`, 'koffi.node'));
+      process.dlopen(target, file);
       return target.exports as Koffi;
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? error.code : undefined;
-      if (code !== 'MODULE_NOT_FOUND' && code !== 'ERR_DLOPEN_FAILED') throw error;
+      if (code !== 'ERR_DLOPEN_FAILED') throw error;
       if (/too many open files/i.test(String(error)))
         throw new SyscallError('dlopen', name, constants.errno.EMFILE, 'EMFILE');
     }
@@ -45,10 +46,24 @@ function loadPrebuilt(): Koffi | undefined {
   return undefined;
 }
 
+function requireKoffi(): Koffi {
+  const { createRequire } = process.getBuiltinModule('node:module');
+  return createRequire(import.meta.filename)('koffi') as Koffi;
+}
+
+/** In `folder` or the nearest above it. */
+function findAbove(folder: string, path: string): string | undefined {
+  for (let at = folder; ; at = dirname(at)) {
+    const file = join(at, path);
+    if (existsSync(file)) return file;
+    if (at === dirname(at)) return undefined;
+  }
+}
+
 function koffi(): Koffi {
   if (koffiModule === undefined) {
     try {
-      koffiModule = loadPrebuilt() ?? (createRequire(import.meta.filename)('koffi') as Koffi);
+      koffiModule = loadPrebuilt() ?? requireKoffi();
     } catch (cause) {
       if (cause instanceof SyscallError) throw cause;
       throw new KnownError('E_KERNEL', `cannot load the native module koffi for ${process.platform} ${process.arch}`, {

@@ -1,4 +1,8 @@
 /** All checks of what is small, and the list of trees that are worth a check. */
+import { closeSync, constants, openSync } from 'node:fs';
+import { storeLockPath } from '../data-root.js';
+import { errnoCode } from '../errors.js';
+import { tryLock } from '../linux/flock.js';
 import { type ChainId, chainIdsOf, type DiffId, type ImageId } from '../oci/digest.js';
 import type { LayerToVerify } from '../tar/verify-layer.js';
 import { checkContainers } from './check-containers.js';
@@ -56,11 +60,12 @@ const MAX_LOOKS = 4;
 
 /**
  * Files change one after the other while somebody writes: what is found once may be a step of that. A finding counts when a second look
- * has it as well.
+ * has it as well, at which our own programs are kept from changing anything.
  */
 export function examine(root: string): Examination {
   let seen = examineOnce(root);
   for (let look = 1; look < MAX_LOOKS && seen.findings.length > 0; look++) {
+    using _quiet = keepQuiet(root);
     const again = examineOnce(root);
     const known = new Set(seen.findings.map(keyOf));
     const stable = again.findings.filter((finding) => known.has(keyOf(finding)));
@@ -68,6 +73,25 @@ export function examine(root: string): Examination {
     if (stable.length === again.findings.length) break;
   }
   return seen;
+}
+
+/** The removal of a large layer takes its time. */
+const LONGEST_WAIT_MS = 60_000;
+const WAIT_MS = 10;
+
+/** The store's lock, where there is one: it is only opened, so that looking changes nothing. */
+function keepQuiet(root: string): Disposable {
+  let fd: number;
+  try {
+    fd = openSync(storeLockPath(root), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    if (errnoCode(error) === undefined) throw error;
+    return { [Symbol.dispose]: () => undefined };
+  }
+  const asleep = new Int32Array(new SharedArrayBuffer(4));
+  for (const end = Date.now() + LONGEST_WAIT_MS; !tryLock(fd, 'shared') && Date.now() < end; )
+    Atomics.wait(asleep, 0, 0, WAIT_MS);
+  return { [Symbol.dispose]: () => closeSync(fd) };
 }
 
 function treeOf(

@@ -182,6 +182,12 @@ const privileges: RunCase[] = [
     ['--cap-drop', 'ALL', '--cap-add', 'net_raw'],
     ['--cap-drop', 'CAP_CHOWN', '--cap-drop', 'mknod'],
     ['-u', 'alice', '--cap-add', 'CHOWN'],
+    ['-u', '1000', '--cap-drop', 'all', '--cap-add', 'chown', '--cap-add', 'SETUID'],
+    ['--cap-add', 'SYS_TIME', '--cap-drop', 'SYS_TIME'],
+    ['--cap-add', 'NET_ADMIN', '--cap-add', 'CAP_NET_ADMIN', '--cap-drop', 'net_raw'],
+    ['--cap-drop', 'NET_RAW', '--cap-add', 'NET_RAW'],
+    ['-u', '0:1000', '--cap-drop', 'SETPCAP', '--cap-drop', 'SETFCAP'],
+    ['-u', 'alice', '--cap-add', 'SYS_PTRACE', '--security-opt', 'no-new-privileges'],
     ['--security-opt', 'no-new-privileges'],
     ['--security-opt', 'no-new-privileges:true', '--security-opt', 'seccomp=unconfined'],
   ].map((flags) => sh('grep -E "^(Cap|NoNewPrivs|Seccomp:)" /proc/self/status', ...flags)),
@@ -315,6 +321,9 @@ const streams: RunCase[] = [
   sh('yes | head -c 1000000; yes err | head -c 100000 >&2'),
   plain('-t', 'IMAGE', 'sh', '-c', 'tty; echo text'),
   plain('-it', 'IMAGE', 'true'),
+  // Streams are the user's, who may open them by name.
+  sh('echo out >/dev/stdout; echo err >/dev/stderr; stat -L -c "%u %a" /proc/self/fd/1', '-u', 'alice'),
+  plain('-t', '-u', 'alice', 'IMAGE', 'sh', '-c', 'stat -c "%u %g %a" $(tty); echo text >$(tty)'),
 ];
 
 const flags: RunCase[] = [

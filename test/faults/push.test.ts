@@ -20,7 +20,9 @@ import { tempDir } from '../support/temp.js';
 import { type Misbehaviour, type Seen, startUploadRegistry, type UploadRegistry } from '../support/upload-registry.js';
 
 const skip = missing('root');
-const layer = tar(file('random', '', { content: randomBytes(20_000_000) }));
+/** Several chunks, and more than the buffers of a connection hold. */
+const large = tar(file('random', '', { content: randomBytes(14_000_000) }));
+const small = tar(file('random', '', { content: randomBytes(300_000) }));
 
 interface Scene {
   root: string;
@@ -29,7 +31,7 @@ interface Scene {
   push(more?: { stallTimeoutMs?: number; signal?: AbortSignal }): Promise<PushedTag[]>;
 }
 
-async function scene(t: TestContext, misbehaviour: Misbehaviour): Promise<Scene> {
+async function scene(t: TestContext, misbehaviour: Misbehaviour, layer = small): Promise<Scene> {
   const dir = tempDir(t);
   const root = join(dir, 'data');
   writeFileSync(join(dir, 'layer.tar'), layer);
@@ -68,7 +70,7 @@ const CUT = 5_000_000;
 
 test('a stream that breaks goes on in chunks from where the registry is', options, async (t) => {
   // The config is a PATCH of its own, which is too small to be cut.
-  const it = await scene(t, { cutPatchAfter: (count) => (count <= 2 ? CUT : undefined) });
+  const it = await scene(t, { cutPatchAfter: (count) => (count <= 2 ? CUT : undefined) }, large);
   checkPushed(it, await it.push());
   const ranges = ofMethod(it, 'PATCH').flatMap(({ range }) => range ?? []);
   assert.match(ranges[0] ?? '', new RegExp(`^${CUT}-`));
@@ -81,18 +83,18 @@ test('a chunk that breaks is sent again from where the registry is', options, as
     [3, 1_000_000],
     [4, 3],
   ]);
-  const it = await scene(t, { cutPatchAfter: (count) => cuts.get(count) });
+  const it = await scene(t, { cutPatchAfter: (count) => cuts.get(count) }, large);
   checkPushed(it, await it.push());
   assert.ok(it.events.filter(({ type }) => type === 'retry').length >= 2);
 });
 
 test('an upload that the registry has forgotten begins again', options, async (t) => {
-  const it = await scene(t, { forgets: true, cutPatchAfter: (count) => (count <= 3 ? CUT : undefined) });
+  const it = await scene(t, { forgets: true, cutPatchAfter: (count) => (count <= 3 ? CUT : undefined) }, large);
   checkPushed(it, await it.push());
 });
 
 test('a registry that always breaks is given up, and has no manifest', options, async (t) => {
-  const it = await scene(t, { forgets: true, cutPatchAfter: (count) => (count > 1 ? CUT : undefined) });
+  const it = await scene(t, { forgets: true, cutPatchAfter: () => CUT }, large);
   const before = readRepositories(it.root);
   await assert.rejects(it.push(), (error) => fails(error, 'E_NETWORK', /connection reset|socket hang up|broken pipe/));
   assert.ok(ofMethod(it, 'PATCH').length <= 8);
@@ -127,14 +129,18 @@ test('Retry-After is kept to, and a long one is not waited for', options, async 
 });
 
 test('a request that is too large becomes several', options, async (t) => {
-  const it = await scene(t, {
-    async before({ request, response }) {
-      if (request.method !== 'PATCH' || request.headers['content-range'] !== undefined) return false;
-      response.writeHead(413, { connection: 'close' });
-      response.end();
-      return true;
+  const it = await scene(
+    t,
+    {
+      async before({ request, response }) {
+        if (request.method !== 'PATCH' || request.headers['content-range'] !== undefined) return false;
+        response.writeHead(413, { connection: 'close' });
+        response.end();
+        return true;
+      },
     },
-  });
+    large,
+  );
   checkPushed(it, await it.push());
   assert.ok(ofMethod(it, 'PATCH').filter(({ range }) => range !== undefined).length >= 3);
 });
@@ -183,31 +189,39 @@ for (const [what, location] of [
 
 test('a token that runs out on the way is renewed', options, async (t) => {
   let revoked = 0;
-  const it = await scene(t, {
-    withTokens: true,
-    before({ request, registry }) {
-      if (request.method === 'PATCH' && revoked++ < 2) registry.revokeTokens();
-      return false;
+  const it = await scene(
+    t,
+    {
+      withTokens: true,
+      before({ request, registry }) {
+        if (request.method === 'PATCH' && revoked++ < 2) registry.revokeTokens();
+        return false;
+      },
     },
-  });
+    large,
+  );
   checkPushed(it, await it.push());
   assert.ok(it.registry.requests.filter(({ url }) => url.startsWith('/token')).length >= 2);
 });
 
 test('a registry that takes no bytes is given up', options, async (t) => {
-  const it = await scene(t, { before: ({ request }) => request.method === 'PATCH' });
+  const it = await scene(t, { before: ({ request }) => request.method === 'PATCH' }, large);
   await assert.rejects(it.push({ stallTimeoutMs: 300 }), (error) => fails(error, 'E_NETWORK', /takes no bytes/));
   checkStore(it.root);
 });
 
 test('a push can be cancelled', options, async (t) => {
   const abort = new AbortController();
-  const it = await scene(t, {
-    before({ request }) {
-      if (request.method === 'PATCH') setTimeout(() => abort.abort(), 50);
-      return request.method === 'PATCH';
+  const it = await scene(
+    t,
+    {
+      before({ request }) {
+        if (request.method === 'PATCH') setTimeout(() => abort.abort(), 50);
+        return request.method === 'PATCH';
+      },
     },
-  });
+    large,
+  );
   await assert.rejects(it.push({ signal: abort.signal }), (error) => fails(error, 'E_CANCELLED', /was cancelled/));
   checkStore(it.root);
 });

@@ -36,7 +36,7 @@ test('the first start leaves compiled code, later ones take it', async (t) => {
   const cache = makeCache(t);
   await cache.list();
   const [name, ...others] = cache.files();
-  assert.match(name ?? '', /^tsimage-ls-[0-9a-f]{16}-v[0-9.]+-\w+\.v8$/);
+  assert.match(name ?? '', /^tsimage-rest-ls-[0-9a-f]{16}-v[0-9.]+-\w+\.v8$/);
   assert.deepEqual(others, []);
   const path = join(cache.folder, name ?? '');
   assert.equal(statSync(path).mode & 0o777, 0o600);

@@ -24,6 +24,8 @@ import { cli } from '../../support/cli.js';
 import { makeFsckRoot } from '../../support/fsck-root.js';
 import { makeImages } from '../../support/image-root.js';
 import { missing } from '../../support/needs.js';
+import { serveImage } from '../../support/serve.js';
+import { file, tar } from '../../support/tar-builder.js';
 import { tempDir } from '../../support/temp.js';
 
 const skip = missing('root');
@@ -208,6 +210,38 @@ test('two records with one directory: neither tree is swapped for the other', { 
   assert.deepEqual(describe(), good);
   assert.equal(layerRequests().length, before);
 });
+
+test('no false alarm while others pull, remove and run', { skip, timeout: 120_000 }, async (t) => {
+  const { root, name } = await makeFsckRoot(t);
+  const content = Buffer.alloc(400_000, 'x');
+  const other = await serveImage(t, {
+    layers: ['a', 'b', 'c'].map((at) => tar(file(at, '', { content }), ...manyFiles(at))),
+  });
+  let ended = false;
+  const others = (async () => {
+    for (let round = 0; round < 4; round++) {
+      for (const [program, ...args] of [
+        ['tspull', '-q', other.name],
+        ['tsimage', 'tag', name, `again:${round}`],
+        ['tsimage', 'rm', other.name],
+      ] as const) {
+        const { status, stderr } = await cli(program, root, args);
+        assert.equal(status, 0, stderr);
+      }
+    }
+    ended = true;
+  })();
+  let looks = 0;
+  while (!ended) {
+    const { findings } = JSON.parse((await cli('tsimage', root, ['fsck', '--json'])).stdout) as FsckReport;
+    assert.deepEqual(findings, []);
+    looks++;
+  }
+  await others;
+  assert.ok(looks > 3, `only ${looks} looks`);
+});
+
+const manyFiles = (prefix: string) => Array.from({ length: 300 }, (_, at) => file(`${prefix}-${at}`, `${at}`));
 
 test('fifty images are looked through within a second', { skip, timeout: 120_000 }, async (t) => {
   const root = join(tempDir(t), 'root');

@@ -28,7 +28,7 @@ export interface Machine {
 export function machineMissing(): string | false {
   if (process.arch !== 'x64') return skipFor('needs a processor of type x86-64');
   if (findKernel() === undefined) return skipFor('needs the kernel that scripts/fetch-test-kernel.sh fetches');
-  return missing(program, 'busybox', 'setpriv');
+  return missing(program, 'busybox', 'setpriv', 'apparmor_parser', 'mkfs.ext4');
 }
 
 export interface MachineOptions {
