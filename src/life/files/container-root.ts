@@ -1,6 +1,7 @@
 /** The files of a container, as a descriptor to look everything up below. */
 import { closeSync, constants, openSync, realpathSync, statSync } from 'node:fs';
 import { join, posix } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { isErrno, KnownError } from '../../../store/errors.js';
 import { type HeldLock, tryAcquire } from '../../../store/fs/lock.js';
 import { O_PATH } from '../../../store/linux/flags.js';
@@ -9,8 +10,13 @@ import { overlayHome, readLower } from '../../../store/overlay2/layer-dir.js';
 import { containerFiles } from '../../containers/container-files.js';
 import { type ContainerRecord, readRecord } from '../../containers/container-record.js';
 import type { HostMount } from '../../containers/mount-request.js';
+import { openFirstProcess } from '../../run/join/first-process.js';
 import { mountsOfHost } from '../../run/mounts/mounts-of-host.js';
 import { openNamespaceOf } from '../../run/userns/container-owners.js';
+
+/** How long others may have a container that does not run: to copy as well, to start it, or to end. */
+const PATIENCE_MS = 10_000;
+const LOOK_MS = 10;
 
 export interface OpenedRoot extends Disposable {
   /** Of the root directory, open as a place to work from. */
@@ -20,15 +26,26 @@ export interface OpenedRoot extends Disposable {
 }
 
 /** The root as the container sees it, with its mounts: that of its process, or what a start would make of it. */
-export async function openContainerRoot(root: string, record: ContainerRecord): Promise<OpenedRoot> {
-  const { pid } = record;
-  if (pid !== undefined && pid > 0 && record.state !== 'exited') {
-    const fd = openOfProcess(root, record.id, pid);
-    if (fd !== undefined) return opened(fd, [], undefined);
+export async function openContainerRoot(root: string, found: ContainerRecord): Promise<OpenedRoot> {
+  let record = found;
+  for (const end = Date.now() + PATIENCE_MS; ; await delay(LOOK_MS)) {
+    const { pid } = record;
+    if (pid !== undefined && pid > 0 && record.state !== 'exited') {
+      const fd = openOfProcess(root, record.id, pid);
+      if (fd !== undefined) return opened(fd, [], undefined);
+    }
+    // The program that made it stands by it, and does not say which process it is.
+    const ofForeground = pid === undefined && record.state === 'running' ? openOfForeground(record) : undefined;
+    if (ofForeground !== undefined) return opened(ofForeground, [], undefined);
+    const lock = tryAcquire(containerFiles(root, record.id).live, 'exclusive');
+    if (lock !== undefined) return await openAtRest(root, record, lock);
+    if (Date.now() > end)
+      throw new KnownError('E_CONFLICT', `the container ${record.id} is being started or ended: try again`);
+    record = readRecord(root, record.id) ?? record;
   }
-  const lock = tryAcquire(containerFiles(root, record.id).live, 'exclusive');
-  if (lock === undefined)
-    throw new KnownError('E_CONFLICT', `the container ${record.id} is being started or ended: try again`);
+}
+
+async function openAtRest(root: string, record: ContainerRecord, lock: HeldLock): Promise<OpenedRoot> {
   try {
     using namespace = await openNamespaceOf(root, record);
     return opened(mountLayers(root, record, namespace?.fd), mountsOfHost(root, record) ?? [], lock);
@@ -71,6 +88,19 @@ function openOfProcess(root: string, id: string, pid: number): number | undefine
   if (readRecord(root, id)?.pid === pid) return fd;
   closeSync(fd);
   return undefined;
+}
+
+function openOfForeground(record: ContainerRecord): number | undefined {
+  const process = openFirstProcess(record);
+  if (process === undefined) return undefined;
+  try {
+    return openSync(`/proc/self/fd/${process}/root`, O_PATH | constants.O_DIRECTORY);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ESRCH')) return undefined;
+    throw error;
+  } finally {
+    closeSync(process);
+  }
 }
 
 export interface BehindMount {

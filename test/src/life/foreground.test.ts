@@ -75,6 +75,7 @@ test('one with --rm is signalled, stopped, waited for and removed', { skip, time
   const waiter = tsrunAsync(root, ['wait', 'direct'], file);
   assert.equal(control('kill', '-s', 'USR1', 'direct').status, 0);
   await front.printed('heard');
+  assert.equal(control('cp', 'direct:/bin/sh', '-').status, 0);
   assert.match(control('pause', 'direct').stderr, /runs in the program that made it/);
   assert.match(control('rm', 'direct').stderr, /You cannot remove a running container/);
   assert.deepEqual(control('stop', 'direct'), { status: 0, stdout: 'direct\n', stderr: '' });
