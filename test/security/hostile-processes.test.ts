@@ -53,7 +53,7 @@ test('X01 X07 what enters the container can neither be overwritten nor looked in
       for fd in $p/fd/*; do target=$(readlink $fd 2>/dev/null); case "$target" in /tmp/*|/usr/*|/proc/self*) echo "open $target" ;; esac; done
       ls $p/root/usr/bin/node $p/cwd/usr/bin/node 2>/dev/null
     done`;
-  await started('hunter', `i=0; while test $i -lt 2000; do i=$((i+1)); ${hunt}; done`);
+  await started('hunter', `i=0; while test $i -lt 60000; do i=$((i+1)); ${hunt}; done`);
   const executed = await Promise.all(
     Array.from({ length: 30 }, (_, index) => container('exec', 'hunter', 'sh', '-c', `echo ${index}`)),
   );
