@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static void say(const char *what, long result) { printf("%s %s\n", what, result < 0 ? strerrorname_np(errno) : "allowed"); }
@@ -152,9 +153,10 @@ static int with_key(char **command) {
   return say(*command, -1), 1;
 }
 
-/* Exchanges two names for ever; one may be missing for a moment. */
+/* Exchanges two names without a pause, for a quarter of an hour; one may be missing for a moment. */
 static int swap(const char *one, const char *other) {
-  for (;;) if (syscall(SYS_renameat2, AT_FDCWD, one, AT_FDCWD, other, 2) < 0 && errno != ENOENT) return say("renameat2", -1), 1;
+  for (time_t end = time(0) + 900; time(0) < end;) if (syscall(SYS_renameat2, AT_FDCWD, one, AT_FDCWD, other, 2) < 0 && errno != ENOENT) return say("renameat2", -1), 1;
+  return 0;
 }
 
 static void terminal(const char *text) {
