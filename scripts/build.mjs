@@ -124,7 +124,16 @@ const metafiles = await Promise.all([
     supported: { 'dynamic-import': false },
   }),
   bundle({
-    entryPoints: { index: 'build/src/index.js', 'layer-worker': 'build/src/pull/layer-worker.js' },
+    entryPoints: { 'programs/verify-worker': 'build/src/fsck/verify-worker.js' },
+    format: 'cjs',
+    define: commonJs,
+  }),
+  bundle({
+    entryPoints: {
+      index: 'build/src/index.js',
+      'layer-worker': 'build/src/pull/layer-worker.js',
+      'verify-worker': 'build/src/fsck/verify-worker.js',
+    },
     splitting: true,
     format: 'esm',
     // CommonJS packages inside an ES module need a require of their own.
@@ -154,7 +163,8 @@ for (const { at, name, code } of loaders) {
       CODE: JSON.stringify(code),
       BUILD: JSON.stringify(buildId),
     },
-    banner: { js: '#!/usr/bin/env node' },
+    // Without the dashes Node takes `--env-file` for its own, wherever it stands.
+    banner: { js: '#!/usr/bin/env -S node --' },
   });
 }
 for (const name of Object.keys(rests))
@@ -166,7 +176,7 @@ for (const name of Object.keys(rests))
     minifyIdentifiers: true,
     supported: { 'dynamic-import': false },
     define: { ...commonJs, BUILD: JSON.stringify(buildId) },
-    banner: { js: '#!/usr/bin/env node' },
+    banner: { js: '#!/usr/bin/env -S node --' },
     plugins: [restApart],
   });
 writeFileSync('dist/programs/package.json', '{"type":"commonjs"}\n');

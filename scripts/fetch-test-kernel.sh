@@ -4,7 +4,12 @@
 set -euo pipefail
 target=${XDG_CACHE_HOME:-$HOME/.cache}/tspull-test-kernel
 package=$(apt-cache depends --important linux-image-amd64 | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)$/\1/p')
-if [ -e "$target/$package" ]; then
+modules=(
+  drivers/virtio drivers/block/virtio_blk.ko
+  net/9p fs/9p fs/netfs fs/fscache fs/overlayfs
+  fs/ext4 fs/jbd2 fs/mbcache.ko lib/crc16.ko crypto/crc32c_generic.ko
+)
+if [ "$(cat "$target/$package" 2>/dev/null)" = "${modules[*]}" ]; then
   echo "$target has $package already"
   exit
 fi
@@ -15,8 +20,7 @@ cd "$download"
 apt-get -q -o APT::Sandbox::User="$(id -un)" download "$package"
 mkdir tree
 # Much of the 400 MB of the package is drivers.
-dpkg-deb --fsys-tarfile ./*.deb | tar -x -C tree --wildcards './boot/vmlinuz-*' \
-  './lib/modules/*/kernel/'{drivers/virtio,net/9p,fs/9p,fs/netfs,fs/fscache,fs/overlayfs}'/*.ko'
+dpkg-deb --fsys-tarfile ./*.deb | tar -x -C tree --wildcards './boot/vmlinuz-*' "${modules[@]/#/./lib/modules/*/kernel/}"
 
 # The emulator takes the kernel as the ELF file in the image, too; unpacking that itself would take it several seconds. Where it
 # lies is in the header (Documentation/x86/boot.rst: setup_sects, payload_offset, payload_length); its size follows it.
@@ -27,7 +31,7 @@ length=$(($(number "$image" 0x24c 4) - 4))
 dd if="$image" bs=1M iflag=skip_bytes,count_bytes skip="$start" count="$length" status=none | xz -dc >tree/boot/vmlinux
 rm "$image"
 
-touch "tree/$package"
+echo "${modules[*]}" >"tree/$package"
 rm -rf "$target"
 mv tree "$target"
 echo "$target has $package"

@@ -7,7 +7,11 @@
  *       locks/<chainID>                 exclusive while a layer is fetched, shared while someone relies on it
  *       staging/<id>/                   a layer being unpacked; its own lock file tells whether anybody still works on it
  *       partial/<algorithm>-<digits>    the beginning of a blob whose download was cut off
+ *       unproven/<chainID>.<boot id>    committed in that boot, and not confirmed by a later sync, see layers/unproven.ts
+ *       layers/<chainID>                what is remembered of a layer besides its record, see layers/layer-memo.ts
  *       manifests/<image>/<digest>      index and manifest of an image byte for byte
+ *       used/<image>                    its time is that of the image's last use
+ *       reserve                         room that is given up when the disk is full and something is to be removed
  *       containers/ live/ names/        containers of tsrun
  */
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
@@ -40,6 +44,8 @@ const tree: [path: string, mode: number][] = [
   ['tspull/locks', 0o700],
   ['tspull/staging', 0o700],
   ['tspull/partial', 0o700],
+  ['tspull/layers', 0o700],
+  ['tspull/used', 0o700],
   [LAST_OF_TREE, 0o700],
 ];
 
@@ -48,6 +54,12 @@ export const stagingDir = (root: string): string => join(root, 'tspull', 'stagin
 export const partialDir = (root: string): string => join(root, 'tspull', 'partial');
 /** Index and manifest of an image byte for byte, one file a document, named by its digest's digits. */
 export const manifestsDir = (root: string, imageHex: string): string => join(root, 'tspull', 'manifests', imageHex);
+export const reservePath = (root: string): string => join(root, 'tspull', 'reserve');
+/** What a removal may give up when the disk is full, in this order; the copy of the names is made anew with the next change. */
+export const reservesOf = (root: string): string[] => [
+  reservePath(root),
+  join(root, 'image', 'overlay2', 'repositories.json.last-good'),
+];
 export const storeLockPath = (root: string): string => join(root, 'tspull', 'lock');
 
 /** Whether {@link makeDataRoot} has come to its end here once: its last directory is there. */
@@ -106,14 +118,24 @@ function hasEntries(path: string): boolean {
   }
 }
 
+/** Whether a dockerd runs on the root; nothing is made there to find out. */
+export function hasDaemon(root: string): boolean {
+  const path = daemonLockPath(root);
+  if (!existsSync(path)) return false;
+  using lock = tryAcquire(path, 'shared');
+  return lock === undefined;
+}
+
+const daemonLockPath = (root: string): string => join(root, 'volumes', 'metadata.db');
+
 /**
  * dockerd holds an exclusive flock on this file for its lifetime. Our writers share a lock on it: none of them runs while a
  * dockerd does, and a dockerd does not start while one of them runs.
  */
 export function guardAgainstDaemon(root: string): HeldLock {
-  const lock = tryAcquire(join(root, 'volumes', 'metadata.db'), 'shared');
+  const lock = tryAcquire(daemonLockPath(root), 'shared');
   if (lock !== undefined) return lock;
   throw new KnownError('E_STORE_BUSY', `a Docker daemon is running on the data root ${JSON.stringify(root)}`, {
-    hint: 'stop it first, or use another --root: a running daemon would not see the change and would overwrite it',
+    hint: 'stop it first, use another --root, or let it take the image with tspull --via-daemon: a running daemon would not see the change and would overwrite it',
   });
 }

@@ -7,10 +7,12 @@ import {
   makeDataRoot,
   privateDir,
   refuseContainerdMode,
+  reservePath,
   storeLockPath,
 } from './data-root.js';
 import { KnownError } from './errors.js';
 import { acquire, type HeldLock } from './fs/lock.js';
+import { keepReserve } from './fs/reserve.js';
 import { sweepImages } from './images/sweep-images.js';
 import { sweepPartialBlobs } from './layers/partial-blob.js';
 import { sweepRemovals } from './layers/release.js';
@@ -61,6 +63,7 @@ export async function openForWriting(path: string, signal?: AbortSignal): Promis
       sweepPartialBlobs(root);
       sweepRemovals(root);
       sweepImages(root);
+      keepReserve(reservePath(root));
     });
   } catch (error) {
     guard.release();

@@ -20,6 +20,16 @@ const rooms: Record<string, readonly string[]> = {
   'store/data-root.ts': ['store/fs'],
   'store/io-failure.ts': [],
   'store/layers': ['store/data-root.ts', 'store/fs', 'store/linux', 'store/oci', 'store/overlay2'],
+  'store/upkeep': [
+    'store/data-root.ts',
+    'store/fs',
+    'store/images',
+    'store/layers',
+    'store/linux',
+    'store/oci',
+    'store/overlay2',
+    'store/tar',
+  ],
   'store/store.ts': ['store/data-root.ts', 'store/fs', 'store/images', 'store/layers'],
   'src/reference.ts': ['store/oci'],
   'src/registry': ['src/reference.ts', 'store/oci'],
@@ -27,23 +37,46 @@ const rooms: Record<string, readonly string[]> = {
   'src/containers': ['store'],
   'src/images': ['src/reference.ts', 'src/template', 'store'],
   'src/pull': ['src/reference.ts', 'src/registry', 'store'],
+  'src/fsck': ['src/reference.ts', 'src/registry', 'src/pull', 'store'],
+  'src/import': ['src/reference.ts', 'src/registry', 'src/life', 'src/pull', 'store'],
+  'src/login': ['src/registry', 'store'],
+  'src/push': ['src/reference.ts', 'src/registry', 'src/images', 'src/pull', 'store'],
   'src/run': ['src/containers', 'store'],
   'src/supervisor': ['src/containers', 'src/run', 'store'],
   'src/life': ['src/reference.ts', 'src/containers', 'src/run', 'src/supervisor/spawn-supervisor.ts', 'store'],
   'src/views': ['src/containers', 'src/images', 'src/run', 'src/template', 'store'],
-  'src/library': ['src/containers', 'src/images', 'src/life', 'src/pull', 'src/run', 'src/template', 'store'],
-  'src/index.ts': ['src/containers', 'src/library', 'src/life', 'src/pull', 'src/run', 'store/errors.ts', 'store/oci'],
+  'src/library': [
+    'src/containers',
+    'src/fsck',
+    'src/images',
+    'src/life',
+    'src/pull',
+    'src/run',
+    'src/template',
+    'store',
+  ],
+  'src/index.ts': [
+    'src/containers',
+    'src/import',
+    'src/library',
+    'src/life',
+    'src/pull',
+    'src/push',
+    'src/run',
+    'store/errors.ts',
+    'store/oci',
+  ],
   'src/cli': ['src', 'store'],
 };
 
-/** Package → the only file or folder that may import it, so that replacing it is a local change. */
-const homes: Record<string, string> = {
+/** Package → the only files or folders that may import it, so that replacing it is a local change. */
+const homes: Record<string, string | readonly string[]> = {
   commander: 'src/cli',
   fzstd: 'store/tar/zstd.ts',
   got: 'src/registry/http.ts',
   koffi: 'store/linux',
   ora: 'src/cli',
-  'p-limit': 'src/pull',
+  'p-limit': ['src/pull', 'src/push'],
   'smol-toml': 'src/registry/mirrors/toml-document.ts',
   'tar-stream': 'store/tar/entries.ts',
 };
@@ -80,7 +113,7 @@ test('imports point downward only', () => {
 test('each package has one home', () => {
   const wrong = imports
     .filter(isPackage)
-    .filter(({ from, to }) => !isIn(from, homes[to] ?? '(nowhere)'))
+    .filter(({ from, to }) => ![homes[to] ?? []].flat().some((home) => isIn(from, home)))
     .map(({ from, to }) => `${from} may not import ${to}`);
   assert.deepEqual(wrong, []);
 });

@@ -11,7 +11,9 @@ import { run } from './support/dockerd.js';
 import { addImage as addLayers, busybox, layerRoot } from './support/layer-root.js';
 import { missing } from './support/needs.js';
 import { repository } from './support/sources.js';
+import { file, tar } from './support/tar-builder.js';
 import { tempDir } from './support/temp.js';
+import { startUploadRegistry } from './support/upload-registry.js';
 
 /** The examples in their order, each in a package that has ours installed. */
 function install(t: TestContext): { folder: string; examples: string[] } {
@@ -30,7 +32,7 @@ test('the example of containers', { skip: missing('root', 'busybox') }, async (t
   const { folder, examples } = install(t);
   const root = layerRoot(t);
   addLayers(root, [busybox], {}, 'bb');
-  writeFileSync(join(folder, 'example.mjs'), examples[1] ?? '');
+  writeFileSync(join(folder, 'example.mjs'), examples[2] ?? '');
   const { status, stdout, stderr } = await run(process.execPath, ['example.mjs', 'bb', root], { cwd: folder });
   assert.equal(status, 0, stderr);
   assert.deepEqual(stdout.trim().split('\n'), [
@@ -39,8 +41,29 @@ test('the example of containers', { skip: missing('root', 'busybox') }, async (t
     'stdout hello',
     "[ 'talker running' ]",
     'E_CANCELLED',
-    ...['create', 'start', 'die', 'start', 'kill', 'kill', 'die', 'stop', 'destroy'],
+    ...['create', 'attach', 'start', 'die', 'start', 'kill', 'kill', 'die', 'stop', 'destroy'],
   ]);
+});
+
+test('the example of an image that is made, pushed and pulled', { skip: missing('root') }, async (t) => {
+  const { folder, examples } = install(t);
+  writeFileSync(join(folder, 'example.mjs'), examples[1] ?? '');
+  writeFileSync(join(folder, 'files.tar'), tar(file('hello', 'hello')));
+  const { host } = await startUploadRegistry(t);
+  const args = ['example.mjs', 'files.tar', `${host}/made:1`, 'root', 'other'];
+  const { status, stdout, stderr } = await run(process.execPath, args, { cwd: folder });
+  assert.equal(status, 0, stderr);
+  assert.deepEqual(stdout.trim().split('\n'), ['layer 1 is there', 'true']);
+});
+
+test('the example of files, volumes and commands', { skip: missing('root', 'busybox') }, async (t) => {
+  const { folder, examples } = install(t);
+  const root = layerRoot(t);
+  addLayers(root, [busybox], {}, 'bb');
+  writeFileSync(join(folder, 'example.mjs'), examples[3] ?? '');
+  const { status, stdout, stderr } = await run(process.execPath, ['example.mjs', 'bb', root], { cwd: folder });
+  assert.equal(status, 0, stderr);
+  assert.deepEqual(stdout.trim().split('\n'), ['stored 3', 'true sha256:', "[ 'data example' ]"]);
 });
 
 test('the example of the library page', { skip: missing('root') }, async (t) => {

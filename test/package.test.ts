@@ -14,6 +14,9 @@ const manifest = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8
   bin: Record<string, string>;
   dependencies: Record<string, string>;
 };
+interface Lock {
+  packages: Record<string, { dev?: boolean }>;
+}
 
 async function check(program: string, args: readonly string[], cwd: string): Promise<string> {
   const { status, stdout, stderr } = await run(program, args, { cwd });
@@ -21,29 +24,31 @@ async function check(program: string, args: readonly string[], cwd: string): Pro
   return stdout;
 }
 
-test('the installed package', { skip }, async (t) => {
+test('the installed package', { skip, timeout: 180_000 }, async (t) => {
   const prefix = tempDir(t, 'tspull-package-');
-  const packed = join(prefix, 'lib/node_modules/tspull');
+  const packed = join(prefix, 'node_modules/tspull');
 
   before(async () => {
     // Without scripts: no step of an installation may be needed to fetch a binary, and packing must not build under the feet of other tests. `npm test` has built dist/.
     const pack = ['pack', '--silent', '--ignore-scripts', '--pack-destination', prefix];
-    const tarball = join(prefix, (await check('npm', pack, repository)).trim());
-    const quiet = ['--no-audit', '--no-fund', '--prefer-offline', '--ignore-scripts'];
-    await check('npm', ['install', '--global', '--prefix', prefix, ...quiet, tarball], prefix);
+    const tarball = (await check('npm', pack, repository)).trim();
+    dependOn(prefix, `file:${tarball}`);
+    const quiet = ['--no-audit', '--no-fund', '--ignore-scripts'];
+    const fromCache = ['--prefer-offline', '--fetch-timeout=20000', '--fetch-retries=1'];
+    await check('npm', ['ci', ...quiet, ...fromCache], prefix);
   });
 
   for (const name of Object.keys(manifest.bin))
     await t.test(`${name} --version`, async () => {
       assert.equal(
-        await check(join(prefix, 'bin', name), ['--version'], prefix),
+        await check(join(prefix, 'node_modules/.bin', name), ['--version'], prefix),
         `${name} version ${manifest.version}\n`,
       );
     });
 
   await t.test('programs load what they need: a template, a native module', async () => {
     const args = ['--root', join(prefix, 'empty'), 'ls', '--format', '{{.ID}}'];
-    assert.equal(await check(join(prefix, 'bin/tsimage'), args, prefix), '');
+    assert.equal(await check(join(prefix, 'node_modules/.bin/tsimage'), args, prefix), '');
   });
 
   await t.test('the library is imported by name', async (t) => {
@@ -70,6 +75,24 @@ test('the installed package', { skip }, async (t) => {
     assert.match(stdout, /'number' is not assignable to parameter of type 'string'/);
   });
 });
+
+/**
+ * Makes `folder` a project that depends on the package at `place`, and on the versions of this repository's lock file for the rest: npm has them
+ * in its cache then, and asks no registry.
+ */
+function dependOn(folder: string, place: string): void {
+  const { packages } = JSON.parse(readFileSync(join(repository, 'package-lock.json'), 'utf8')) as Lock;
+  const needed = Object.entries(packages).filter(([path, { dev }]) => path !== '' && dev !== true);
+  const { version, dependencies, bin } = manifest;
+  const project = { private: true, dependencies: { tspull: place } };
+  const installed = { version, resolved: place, dependencies, bin };
+  const lock = {
+    lockfileVersion: 3,
+    packages: { '': project, 'node_modules/tspull': installed, ...Object.fromEntries(needed) },
+  };
+  writeFileSync(join(folder, 'package.json'), JSON.stringify(project));
+  writeFileSync(join(folder, 'package-lock.json'), JSON.stringify(lock));
+}
 
 /** A project that depends on the installed package, and has the types of Node as its TypeScript compiler needs them. */
 function consumer(folder: string, packed: string): string {

@@ -1,10 +1,11 @@
 /** `tscontainer exec [OPTIONS] CONTAINER COMMAND [ARG...]` */
+import { KnownError } from '../../store/errors.js';
 import { defaultRoot, openForReading } from '../../store/store.js';
 import { findToExec, startDetachedExec, startExec } from '../run/exec/exec.js';
 import type { ExecOptions } from '../run/exec/exec-options.js';
 import { standardStreams } from '../run/start/standard-streams.js';
 import { defaultDetachKeys, parseDetachKeys } from './detach-keys.js';
-import { UsageError } from './explain-error.js';
+import { UsageError, withExitCode } from './explain-error.js';
 import type { CliContext } from './main.js';
 import { environmentFlags } from './run-env-flags.js';
 import { type Flag, type ParsedFlags, parseFlags } from './run-flag-parser.js';
@@ -47,7 +48,9 @@ export async function execCommand(args: readonly string[], { out, err }: CliCont
   const { root } = openForReading(flags.last('root') ?? defaultRoot());
   const request = { root, record: findToExec(root, name), command, options };
   if (isDetached) {
-    await startDetachedExec(request);
+    await startDetachedExec(request).catch((error: unknown) => {
+      throw error instanceof KnownError ? withExitCode(error, 1) : error;
+    });
     return 0;
   }
   if (options.tty) {

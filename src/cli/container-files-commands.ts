@@ -1,7 +1,7 @@
 /** `tscontainer diff`, `export` and `cp` */
-import { closeSync, fstatSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import type { Command } from 'commander';
 import { KnownError } from '../../store/errors.js';
+import { createOutputFile } from '../../store/fs/output-file.js';
 import { defaultRoot, openForReading, openForRunning, openForWriting } from '../../store/store.js';
 import {
   archiveFromContainer,
@@ -87,34 +87,21 @@ async function exportTo(name: string, { root, output }: Flags): Promise<void> {
   using store = await openForRunning(root ?? defaultRoot());
   if (output === undefined || output === '') {
     refuseTerminal('cowardly refusing to save to a terminal. Use the -o flag or redirect');
-    await exportContainer(store.root, name, writeTo(1));
+    await exportContainer(store.root, name, toStandardOutput);
     return;
   }
-  const temporary = `${output}.${process.pid}.part`;
-  const fd = openSync(temporary, 'wx', 0o600);
-  try {
-    await exportContainer(store.root, name, writeTo(fd));
-    renameSync(temporary, output);
-  } finally {
-    closeSync(fd);
-    rmSync(temporary, { force: true });
-  }
+  using file = createOutputFile(output);
+  await exportContainer(store.root, name, (bytes) => file.write(bytes));
+  file.commit();
 }
 
 function refuseTerminal(message: string): void {
   if (process.stdout.isTTY) throw new KnownError('E_USAGE', message);
 }
 
-/** Blocking where the other end is a pipe that is full. */
-function writeTo(fd: number): (bytes: Buffer) => Promise<void> {
-  return async (bytes) => {
-    if (fd === 1 && !fstatSync(1).isFile()) {
-      if (!process.stdout.write(Buffer.from(bytes)))
-        await new Promise((resolve) => process.stdout.once('drain', resolve));
-      return;
-    }
-    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
-  };
+/** No faster than it is read. The memory of the bytes is not ours after this call. */
+async function toStandardOutput(bytes: Buffer): Promise<void> {
+  if (!process.stdout.write(Buffer.from(bytes))) await new Promise((resolve) => process.stdout.once('drain', resolve));
 }
 
 async function copy(from: string, to: string, flags: Flags): Promise<void> {
@@ -129,7 +116,7 @@ async function copy(from: string, to: string, flags: Flags): Promise<void> {
     const place = { container: source.container, path: source.path };
     if (to !== '-') return await copyFromContainer(store.root, place, to, options);
     refuseTerminal('refusing to write an archive to a terminal');
-    return await archiveFromContainer(store.root, place, writeTo(1), options);
+    return await archiveFromContainer(store.root, place, toStandardOutput, options);
   }
   if (target.container === undefined) throw new KnownError('E_USAGE', 'must specify at least one container source');
   const place = { container: target.container, path: target.path };

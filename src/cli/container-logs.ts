@@ -69,6 +69,10 @@ function time(text: string | undefined, flag: string): number | undefined {
     return Number(parseUntil(text, Date.now()) / 1_000_000n);
   } catch (cause) {
     if (!(cause instanceof KnownError)) throw cause;
-    throw new KnownError('E_USAGE', `invalid value for "${flag}": ${printable(text)}`, { cause });
+    throw new KnownError(
+      'E_USAGE',
+      `invalid value for "${flag}": failed to parse value as time or duration: "${printable(text)}"`,
+      { cause },
+    );
   }
 }

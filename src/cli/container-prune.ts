@@ -8,7 +8,8 @@ import { parseGoTime } from '../images/go-time.js';
 import { humanSize } from '../images/human.js';
 import type { FilterList } from '../images/image-filters.js';
 import { parseUntil } from '../images/until.js';
-import { destroyContainer, find } from '../life/lifecycle.js';
+import { find } from '../life/ask.js';
+import { destroyContainer } from '../life/lifecycle.js';
 import { labelsOf, writableSize } from '../views/container-facts.js';
 import type { CliContext } from './main.js';
 

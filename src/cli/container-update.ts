@@ -1,8 +1,10 @@
 /** `tscontainer update` */
 import { KnownError } from '../../store/errors.js';
 import { printable } from '../../store/printable.js';
+import type { RestartPolicy } from '../containers/container-record.js';
 import { updateContainer } from '../life/update.js';
 import type { RunOptions } from '../run/run-options.js';
+import { withExitCode } from './explain-error.js';
 import { parseRestartPolicy } from './life-flags.js';
 import type { CliContext } from './main.js';
 import { cpusFlag } from './run-options-from-flags.js';
@@ -19,7 +21,7 @@ export async function updateFromFlags(
   const options = limitsFrom(flags);
   if (restart === undefined && Object.keys(options).length === 0)
     throw new KnownError('E_USAGE', 'you must provide one or more flags when using this command');
-  const change = { options, ...(restart !== undefined && { restart: parseRestartPolicy(restart) }) };
+  const change = { options, ...(restart !== undefined && { restart: policyFrom(restart) }) };
   for (const name of names) {
     try {
       await updateContainer(root, name, change);
@@ -27,6 +29,15 @@ export async function updateFromFlags(
     } catch (error) {
       context.report(error);
     }
+  }
+}
+
+/** Only run ends with 125 for it. */
+function policyFrom(text: string): RestartPolicy {
+  try {
+    return parseRestartPolicy(text);
+  } catch (error) {
+    throw error instanceof KnownError ? withExitCode(error, 1) : error;
   }
 }
 

@@ -37,7 +37,7 @@ export function addUsageCommands(program: Command, context: CliContext): void {
       const { processTable } = await import('../life/processes.js');
       const [name = '', ...options] = names;
       const record = trueRecord(root, findContainer(root, name));
-      const { titles, rows } = processTable(record, options.length === 0 ? ['-ef'] : options);
+      const { titles, rows } = processTable(root, record, options.length === 0 ? ['-ef'] : options);
       const lines = [titles, ...rows].map((fields) => fields.map((field) => printable(field, 1 << 20)).join('\t'));
       context.out(`${alignColumns(lines.join('\n'), TOP_COLUMNS)}\n`);
     });

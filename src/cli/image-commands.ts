@@ -4,10 +4,11 @@ import { defaultRoot, openForReading, openForWriting, type Store } from '../../s
 import { type ImageIndex, readImageIndex } from '../images/find.js';
 import { filterOption } from './filter-option.js';
 import type { LoadFlags } from './image-load.js';
-import type { PruneFlags } from './image-prune.js';
+import { addRegistryCommands } from './image-registry-commands.js';
 import type { SaveFlags } from './image-save.js';
+import { addUpkeep } from './image-upkeep-commands.js';
 import type { CliContext } from './main.js';
-import { checkArity, parseCommandLine, useDockerTexts } from './usage.js';
+import { checkArity, parseCommandLine, subcommand, useDockerTexts } from './usage.js';
 import { packageVersion } from './version.js';
 
 const many = Number.POSITIVE_INFINITY;
@@ -40,7 +41,8 @@ export async function imageProgram(context: CliContext): Promise<undefined> {
   addRemove(program, context);
   addSave(program, context);
   addLoad(program, context);
-  addPrune(program, context);
+  addRegistryCommands(program, context);
+  addUpkeep(program, context);
   useDockerTexts(program);
   await parseCommandLine(program, context.args);
   return undefined;
@@ -152,24 +154,6 @@ function addLoad(program: Command, context: CliContext): void {
       const { loadImages } = await import('./image-load.js');
       await loadImages(flags.root ?? defaultRoot(), flags, context);
     });
-}
-
-function addPrune(program: Command, context: CliContext): void {
-  subcommand(program, 'prune', '[OPTIONS]')
-    .description('Remove unused images')
-    .option('-a, --all', 'remove all unused images, not just dangling ones')
-    .addOption(filterOption('--filter <filter>', 'only images that fit, as until=24h, label=a=b or label!=a'))
-    .option('-f, --force', 'do not prompt for confirmation')
-    .action(async (names: string[], _own, command: Command) => {
-      checkArity(command, names, { least: 0, most: 0 });
-      const { pruneCommand } = await import('./image-prune.js');
-      await pruneCommand(command.optsWithGlobals<PruneFlags>(), context);
-    });
-}
-
-/** Arguments are taken whole, so that their number is checked with Docker's words. */
-function subcommand(program: Command, name: string, usage: string): Command {
-  return program.command(name).usage(usage).argument('[names...]').helpOption('-h, --help', 'show help');
 }
 
 function indexOf({ root }: Flags): ImageIndex {

@@ -48,7 +48,7 @@ function stepView(step: HistoryStep, { human, trunc }: HistoryOptions, now: numb
   const id = step.id ?? '<missing>';
   return {
     kind: 'struct',
-    type: '*formatter.historyContext',
+    type: '*image.historyContext',
     escapeHtml: true,
     fields: [
       field('Comment', step.comment),

@@ -17,9 +17,22 @@ export async function saveImages(
   { output, format }: SaveFlags,
   { signal }: Pick<CliContext, 'signal'>,
 ): Promise<void> {
+  refuseTerminal(output);
+  using archive = await openImageArchive({ root, names, format, signal });
+  await writeArchive(archive, output, signal);
+}
+
+export function refuseTerminal(output: string | undefined): void {
   if (output === undefined && process.stdout.isTTY)
     throw new KnownError('E_USAGE', 'cowardly refusing to save to a terminal. Use the -o flag or redirect');
-  using archive = await openImageArchive({ root, names, format, signal });
+}
+
+/** To a file, or to standard output. @throws KnownError E_OUTPUT, E_STORE */
+export async function writeArchive(
+  archive: ImageArchive,
+  output: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
   if (output === undefined) return await copy(archive, signal, toStandardOutput);
   using file = createOutputFile(output);
   await copy(archive, signal, async (bytes) => {

@@ -5,7 +5,7 @@ import { printable } from '../../store/printable.js';
 import type { RestartPolicy } from '../containers/container-record.js';
 import type { ImageHealthcheck, RunOptions } from '../run/run-options.js';
 import { durationFlag } from './duration.js';
-import { invalidArgument, type ParsedFlags, usage } from './run-flag-parser.js';
+import { type ParsedFlags, usage } from './run-flag-parser.js';
 import { integerFlag, sizeFlag } from './run-size-flag.js';
 
 export function lifeOptions(flags: ParsedFlags): Partial<RunOptions> {
@@ -40,7 +40,7 @@ function healthFlags(flags: ParsedFlags): ImageHealthcheck | undefined {
     StartInterval: nanoseconds('health-start-interval'),
   };
   const given = Object.entries(health).filter(([, value]) => value !== undefined);
-  if (flags.has('no-healthcheck') && given.length > 1)
+  if (flags.has('no-healthcheck') && (command || given.length > 1))
     throw usage('--no-healthcheck conflicts with --health-* options');
   return given.length === 0 ? undefined : Object.fromEntries(given);
 }
@@ -71,7 +71,7 @@ export function parseRestartPolicy(text: string): RestartPolicy {
   const isName = name === 'no' || name === 'always' || name === 'unless-stopped' || name === 'on-failure';
   if (!isName) throw usage(`invalid restart policy: unknown policy '${printable(name)}'`);
   if (count === undefined) return { name, maximum: 0 };
-  if (!/^\d+$/.test(count)) throw invalidArgument(text, '--restart', 'maximum retry count must be an integer');
+  if (!/^\d+$/.test(count)) throw usage('invalid restart policy format: maximum retry count must be an integer');
   if (name !== 'on-failure')
     throw usage("invalid restart policy: maximum retry count can only be used with 'on-failure'");
   return { name, maximum: Number(count) };
@@ -80,7 +80,8 @@ export function parseRestartPolicy(text: string): RestartPolicy {
 /** Labels from files, then those of the command line. */
 export function labelFlags(files: readonly string[], entries: readonly string[]): Record<string, string> {
   const lines = files.flatMap((file) => textOf(file).split('\n'));
-  const given = lines.map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'));
+  // As docker does, one without a value counts only on the command line.
+  const given = lines.map((line) => line.trim()).filter((line) => line.includes('=') && !line.startsWith('#'));
   return Object.fromEntries(
     [...given, ...entries].map((entry) => entry.split(/=(.*)/s)).map(([name = '', value = '']) => [name, value]),
   );

@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import { KnownError } from '../../store/errors.js';
 import { printable } from '../../store/printable.js';
 import type { PullOptions } from '../pull/pull.js';
-import { type PullOutcome, pullMany } from '../pull/pull-many.js';
+import { type PullManyOptions, type PullOutcome, pullMany } from '../pull/pull-many.js';
 import { parseSource } from '../pull/sources/source-name.js';
 import { canonicalName, familiarName, parseReference } from '../reference.js';
 import type { ExplainOutput } from './explain-command.js';
@@ -19,7 +19,9 @@ A SOURCE other than a registry:
   docker-archive:FILE[:NAME]  what docker save or podman save wrote; FILE may be - for standard input
   oci-archive:FILE[:NAME]     an archive of an OCI layout
   oci:DIRECTORY[:NAME]        an OCI layout
-  docker-daemon:NAME          a running Docker daemon (DOCKER_HOST, else /var/run/docker.sock)`;
+  docker-daemon:NAME          a running Docker daemon (DOCKER_HOST, else /var/run/docker.sock)
+  containers-storage:NAME     the store of podman, buildah, skopeo or CRI-O; [overlay@GRAPHROOT]NAME for another place
+  data-root:DIRECTORY[:NAME]  another data root, of tspull or of a dockerd that is stopped`;
 
 export async function pullProgram(context: CliContext): Promise<number | undefined> {
   let status: number | undefined;
@@ -59,6 +61,7 @@ export async function pullProgram(context: CliContext): Promise<number | undefin
       'give up a connection that brings less than 16 KiB of a layer in this time (default: 30s)',
       duration,
     )
+    .option('--via-daemon', 'hand the images over to the Docker daemon that works on the data root')
     .option('-q, --quiet', 'print only the names')
     .option('--json', 'print one event a line on standard output')
     .option('--timings', 'print at the end where the time went, layer by layer')
@@ -82,7 +85,8 @@ async function pullNames(names: readonly string[], flags: PullFlags, context: Cl
   const reporter = await chooseReporter({ ...context, json, quiet, timings, allTags });
   let outcomes: PullOutcome[];
   try {
-    outcomes = await pullMany(names, { ...pullOptions(flags), onEvent: reporter.onEvent, signal: context.signal });
+    const options = { ...pullOptions(flags), onEvent: reporter.onEvent, signal: context.signal };
+    outcomes = flags.viaDaemon ? await pullForDaemon(names, options) : await pullMany(names, options);
   } finally {
     reporter.end();
   }
@@ -95,6 +99,12 @@ async function pullNames(names: readonly string[], flags: PullFlags, context: Cl
       if (context.signal.aborted && error instanceof KnownError && error.code === 'E_CANCELLED') return;
     }
   }
+}
+
+/** Loaded only when asked for. */
+async function pullForDaemon(names: readonly string[], options: PullManyOptions): Promise<PullOutcome[]> {
+  const { pullViaDaemon } = await import('../library/pull-via-daemon.js');
+  return pullViaDaemon(names, options);
 }
 
 function showImages({ images }: PullOutcome, { out }: CliContext): void {

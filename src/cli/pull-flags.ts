@@ -18,6 +18,7 @@ export interface PullFlags {
   blobConnections?: number;
   limitRate?: number;
   stallTimeout?: number;
+  viaDaemon?: boolean;
   quiet?: boolean;
   json?: boolean;
   timings?: boolean;

@@ -42,7 +42,7 @@ export async function imageToRun(wish: ImageWish): Promise<RunImage> {
 function findImage(root: string, name: string, wanted: Platform | undefined): ImageId | undefined {
   const isId = /^(sha256:)?[0-9a-f]{1,64}$/.test(name);
   if (!/^(sha256:)?[0-9a-f]{64}$/.test(name)) {
-    const named = findLocalImage(root, withDefaultTag(parseReference(name)), wanted)?.image;
+    const named = findLocalImage(root, withDefaultTag(parseReference(name)), wanted, { isSound: false })?.image;
     if (named !== undefined) return named;
   }
   const found = isId ? openImageDb(root).search(name) : undefined;

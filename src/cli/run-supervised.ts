@@ -5,13 +5,22 @@ import { printable } from '../../store/printable.js';
 import type { ContainerRecord } from '../containers/container-record.js';
 import { startContainer } from '../life/lifecycle.js';
 import { type CreateRequest, createContainer } from '../run/create-container.js';
+import type { RunOptions } from '../run/run-options.js';
 import { type IdleSupervisor, spawnSupervisor } from '../supervisor/spawn-supervisor.js';
-import { joinStreams, toOurOutputs } from './attach-streams.js';
+import { joinStreams, terminalSize, toOurOutputs } from './attach-streams.js';
 import { defaultDetachKeys, parseDetachKeys } from './detach-keys.js';
 import { labelFlags, lifeOptions, restartFlag } from './life-flags.js';
+import { endQuietlyOnBrokenPipe } from './main.js';
 import { type ParsedFlags, usage } from './run-flag-parser.js';
 
 export type Say = (text: string) => void;
+
+/** What the flags say of its life. @throws KnownError E_USAGE for what makes no sense */
+export function lifeFlags(flags: ParsedFlags, { runtime }: RunOptions): Partial<RunOptions> {
+  restartFlag(flags);
+  if (runtime !== undefined) throw usage('conflicting options: --runtime is for containers in the foreground');
+  return { ...lifeOptions(flags), labels: labelFlags(flags.all('label-file'), flags.all('label')) };
+}
 
 /** Makes the container that the flags describe; the id goes to the `--cidfile`, warnings are said. */
 export async function createFromFlags(
@@ -20,10 +29,7 @@ export async function createFromFlags(
   say: Say,
 ): Promise<ContainerRecord> {
   const restart = restartFlag(flags);
-  if (request.options.runtime !== undefined)
-    throw usage('conflicting options: --runtime is for containers in the foreground');
-  const labels = labelFlags(flags.all('label-file'), flags.all('label'));
-  const options = { ...request.options, ...lifeOptions(flags), labels };
+  const options = { ...request.options, ...lifeFlags(flags, request.options) };
   const cidFile = openCidFile(flags.last('cidfile'));
   try {
     const { record, warnings } = await createContainer({ ...request, options, ...(restart && { restart }) });
@@ -48,13 +54,21 @@ export async function runSupervised(
 ): Promise<number> {
   const isDetached = flags.has('detach');
   const detachKeys = parseDetachKeys(flags.last('detach-keys') ?? defaultDetachKeys);
-  const record = await createFromFlags(flags, request, say);
+  // What is attached later does not end the input of one that was detached from the beginning.
+  const options = isDetached ? { ...request.options, stdinOnce: false } : request.options;
+  const record = await createFromFlags(flags, { ...request, options }, say);
   if (isDetached) {
     await startContainer(request.root, record.id, { supervisor });
     writeSync(1, `${record.id}\n`);
     return 0;
   }
-  const attachment = await startContainer(request.root, record.id, { supervisor, attach: toOurOutputs });
+  endQuietlyOnBrokenPipe();
+  const size = terminalSize();
+  const attachment = await startContainer(request.root, record.id, {
+    supervisor,
+    attach: toOurOutputs,
+    ...(size && { size }),
+  });
   if (attachment === undefined) throw new Error('attached to nothing');
   const { interactive: input = false } = request.options;
   const end = await joinStreams(attachment, { input, detachKeys, signals: flags.last('sig-proxy') !== 'false' });

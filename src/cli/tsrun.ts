@@ -31,7 +31,9 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const [name, ...command] = flags.rest;
   if (name === undefined) {
-    say(`"tsrun" requires at least 1 argument.\n\n${runHelp()}`);
+    say(
+      "tsrun: 'tsrun' requires at least 1 argument\n\nUsage:  tsrun [OPTIONS] IMAGE [COMMAND] [ARG...]\n\nSee 'tsrun --help' for more information\n",
+    );
     return 1;
   }
   if (flags.has('tty') && flags.has('interactive') && !flags.has('detach') && !process.stdin.isTTY) {
@@ -72,9 +74,10 @@ async function runImage(name: string, command: readonly string[], flags: ParsedF
   return exitCode;
 }
 
-/** Others run under this program itself, which is quicker. */
+/** Others run under this program itself, which is quicker: they are gone with it, or belong to another runtime. */
 const isSupervised = (flags: ParsedFlags): boolean =>
   flags.has('detach') ||
+  !(flags.has('rm') || flags.last('runtime') || isMeasured(flags)) ||
   ['restart', 'detach-keys', 'cidfile', 'log-driver', 'health-cmd'].some((name) => flags.last(name));
 
 const isMeasured = (flags: ParsedFlags): boolean =>

@@ -3,6 +3,7 @@
  * nothing else in it. It looks at no more than the plainest case; everything else is for the full program, which begins anew.
  */
 import { errnoCode, KnownError } from '../../store/errors.js';
+import { recordUse } from '../../store/images/last-use.js';
 import type { Digest } from '../../store/oci/digest.js';
 import { defaultRoot } from '../../store/store.js';
 import { isComplete, type NamedImage, namedImage } from '../pull/local-image.js';
@@ -26,6 +27,7 @@ export async function sayUpToDate(args: readonly string[]): Promise<boolean> {
   const found = await orNothing(() => findUpToDate(args));
   if (found === undefined) return false;
   const { wish, reference, image, digest } = found;
+  recordUse(wish.root, image);
   if (!wish.quiet) {
     const { onEvent } = lineReporter({ write: (text) => writeAtOnce(2, text), allTags: false });
     const shown = familiarString(reference);

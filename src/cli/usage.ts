@@ -18,6 +18,11 @@ export function useDockerTexts(command: Command): void {
   for (const child of command.commands) useDockerTexts(child);
 }
 
+/** Arguments are taken whole, so that their number is checked with Docker's words. */
+export function subcommand(program: Command, name: string, usage: string): Command {
+  return program.command(name).usage(usage).argument('[names...]').helpOption('-h, --help', 'show help');
+}
+
 /** Parses, and turns what commander throws into a {@link UsageError} or, for help, into a normal end. */
 export async function parseCommandLine(program: Command, args: readonly string[]): Promise<void> {
   try {
@@ -29,13 +34,23 @@ export async function parseCommandLine(program: Command, args: readonly string[]
   }
 }
 
+/** Flags that are on unless they are turned off. */
+const onByDefault: Readonly<Record<string, string>> = {
+  '--human': 'human',
+  '-H': 'human',
+  '--pause': 'pause',
+  '-p': 'pause',
+  '--sig-proxy': 'sig-proxy',
+};
+
 /** Go's flags take `--quiet=true`; commander knows only `--quiet` and its absence. */
 function joinBooleans(args: readonly string[]): string[] {
   const end = args.indexOf('--');
   return args.flatMap((argument, index) => {
     const [, flag, value] = /^(-{1,2}[a-zA-Z][a-z-]*)=(true|false)$/.exec(argument) ?? [];
     if (flag === undefined || (end !== -1 && index > end)) return [argument];
-    if (flag === '--human' || flag === '-H') return [value === 'true' ? '--human' : '--no-human'];
+    const negatable = onByDefault[flag];
+    if (negatable !== undefined) return [`--${value === 'true' ? '' : 'no-'}${negatable}`];
     return value === 'true' ? [flag] : [];
   });
 }
@@ -47,9 +62,12 @@ function usageError(program: Command, args: readonly string[], error: CommanderE
   const quoted = /'([^']*)'/.exec(error.message)?.[1] ?? '';
   switch (error.code) {
     case 'commander.unknownOption':
-      return new UsageError(`unknown ${/^--/.test(quoted) ? 'flag' : 'shorthand flag'}: ${quoted}${advice}`, wrongFlag);
+      return new UsageError(
+        `unknown ${/^--/.test(quoted) ? 'flag' : 'shorthand flag'}: ${asGiven(quoted)}${advice}`,
+        wrongFlag,
+      );
     case 'commander.optionMissingArgument':
-      return new UsageError(`flag needs an argument: ${flagIn(quoted)}${advice}`, wrongFlag);
+      return new UsageError(`flag needs an argument: ${lackingFlag(quoted, args)}${advice}`, wrongFlag);
     case 'commander.invalidArgument':
       return new UsageError(`${invalidArgument(error.message)}${advice}`, wrongFlag);
     case 'commander.unknownCommand':
@@ -82,6 +100,15 @@ function invalidArgument(message: string): string {
   return `invalid argument ${JSON.stringify(value)} for "${flag}" flag: ${reason}`;
 }
 
+/** `-z` → `'z' in -z`, as Go's flags are told. */
+const asGiven = (flag: string): string => (/^-[^-]/.test(flag) ? `'${flag.slice(1)}' in ${flag}` : flag);
+
+/** Nothing followed it, so it is the last word. */
+function lackingFlag(flags: string, args: readonly string[]): string {
+  const last = args.at(-1) ?? '';
+  return /^-[a-zA-Z]$/.test(last) && flags.startsWith(last) ? asGiven(last) : flagIn(flags);
+}
+
 /** `-f, --filter <filter>` → `--filter` */
 function flagIn(text: string): string {
   return /--[a-z-]+/.exec(text)?.[0] ?? text.split(' ')[0] ?? text;
@@ -93,9 +120,10 @@ export function checkArity(command: Command, given: readonly string[], { least, 
   const path = pathOf(command);
   const [program = ''] = path.split(' ');
   const plural = (count: number) => `${count} argument${count === 1 ? '' : 's'}`;
-  let want = `at most ${plural(most)}`;
-  if (least === most) want = plural(least);
-  else if (given.length < least) want = `at least ${plural(least)}`;
-  const text = `${program}: '${path}' requires ${want}\n\nUsage:  ${path} ${command.usage()}\n\nRun '${path} --help' for more information`;
+  let want = `requires at most ${plural(most)}`;
+  if (most === 0) want = 'accepts no arguments';
+  else if (least === most) want = `requires ${plural(least)}`;
+  else if (given.length < least) want = `requires at least ${plural(least)}`;
+  const text = `${program}: '${path}' ${want}\n\nUsage:  ${path} ${command.usage()}\n\nRun '${path} --help' for more information`;
   throw new UsageError(text, wrongArguments);
 }

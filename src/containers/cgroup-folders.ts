@@ -9,7 +9,20 @@ const PATIENCE_MS = 2000;
 
 /** Removes a container's cgroups; processes that are still in them are killed, and cgroups below are removed first. */
 export function removeCgroups(folders: readonly string[]): void {
+  for (const folder of folders) endFrozen(folder);
   for (const folder of folders) removeCgroup(folder);
+}
+
+/** What the freezer of version 1 holds cannot die, in whichever cgroup it is killed. */
+function endFrozen(folder: string): void {
+  const state = join(folder, 'freezer.state');
+  try {
+    if (readFileSync(state, 'latin1').trim() === 'THAWED') return;
+    killProcesses(folder);
+    writeFileSync(state, 'THAWED', { flag: 'r+' });
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT', 'ENODEV')) throw error;
+  }
 }
 
 function removeCgroup(folder: string): void {

@@ -1,5 +1,7 @@
 /** Removing every image that nobody needs, by Docker's rules. */
+import { reservesOf } from '../../store/data-root.js';
 import { KnownError } from '../../store/errors.js';
+import { withReserve } from '../../store/fs/reserve.js';
 import type { ImageRecord } from '../../store/images/image-db.js';
 import { topLayerOf } from '../../store/images/image-document.js';
 import { type ImageName, namesByImage } from '../../store/images/repositories.js';
@@ -13,6 +15,7 @@ import { type FilterList, imageFilters } from './image-filters.js';
 import { imageUsers } from './image-users.js';
 import { listImages } from './list.js';
 import { type RemovedItem, removeWithin } from './remove.js';
+import { collectLostLayers } from './retention/lost-layers.js';
 
 export interface PruneOptions {
   /** Also images with a tag, as long as no container stands on them. */
@@ -37,7 +40,7 @@ export interface Pruned {
 export async function pruneImages(store: Store, { all, filters, signal }: PruneOptions): Promise<Pruned> {
   const index = readImageIndex(store.root);
   const accepts = pruneFilters(index, filters, Date.now());
-  const pruned: Pruned = { items: [], freed: 0 };
+  const pruned = await collectLostLayers(store);
   for (const { id } of listImages(index)) {
     const image = index.images.get(id);
     if (image === undefined || !accepts(image)) continue;
@@ -49,14 +52,18 @@ export async function pruneImages(store: Store, { all, filters, signal }: PruneO
   return pruned;
 }
 
+const nothing = (): Pruned => ({ items: [], freed: 0 });
+
 function pruneOne(root: string, id: ImageId, all: boolean): Pruned {
   const index = readImageIndex(root);
   const image = index.images.get(id);
   const names = namesByImage(index.repositories).get(id) ?? [];
-  if (image === undefined || isNeeded(root, image, names, all)) return { items: [], freed: 0 };
-  const sizes = new Map(
-    chainIdsOf(image.diffIds).map((chainId) => [chainId as string, readLayer(root, chainId)?.size]),
-  );
+  return image === undefined || isNeeded(root, image, names, all) ? nothing() : removeAll(root, image, names);
+}
+
+/** All names, and with the last one the image, inside the store's exclusive section. */
+export function removeAll(root: string, { id, diffIds }: ImageRecord, names: readonly ImageName[]): Pruned {
+  const sizes = new Map(chainIdsOf(diffIds).map((chainId) => [chainId as string, readLayer(root, chainId)?.size]));
   const words = names.length === 0 ? [id] : names.map(({ key }) => key);
   const items = words.flatMap((word) => removeUnlessNeeded(root, word));
   const freed = items.reduce((sum, item) => sum + (('deleted' in item && sizes.get(item.deleted)) || 0), 0);
@@ -69,9 +76,9 @@ function isNeeded(root: string, image: ImageRecord, names: readonly ImageName[],
 }
 
 /** A pull, a save or the start of a container is at work with its layers. */
-function isReliedOn(root: string, top: ChainId | undefined): boolean {
+export function isReliedOn(root: string, top: ChainId | undefined): boolean {
   if (top === undefined) return false;
-  using hold = tryHoldLayer(root, top, 'exclusive');
+  using hold = withReserve(reservesOf(root), () => tryHoldLayer(root, top, 'exclusive'));
   return hold === undefined;
 }
 
@@ -87,8 +94,8 @@ function removeUnlessNeeded(root: string, word: string): RemovedItem[] {
 
 const known = ['until', 'label', 'label!'];
 
-/** `label!` passes over images that have all these labels. */
-function pruneFilters(index: ImageIndex, list: FilterList, now: number): (image: ImageRecord) => boolean {
+/** `label!` passes over images that have all these labels. @throws KnownError E_USAGE for a filter that means nothing */
+export function pruneFilters(index: ImageIndex, list: FilterList, now: number): (image: ImageRecord) => boolean {
   for (const [name] of list)
     if (!known.includes(name)) throw new KnownError('E_USAGE', `invalid filter '${printable(name, 100)}'`);
   const unwanted = list.flatMap(([name, value]): FilterList => (name === 'label!' ? [['label', value]] : []));

@@ -4,10 +4,12 @@
  * the top.
  */
 import { rmSync } from 'node:fs';
-import { manifestsDir } from '../../store/data-root.js';
+import { manifestsDir, reservesOf } from '../../store/data-root.js';
 import { KnownError } from '../../store/errors.js';
+import { withReserve } from '../../store/fs/reserve.js';
 import { openImageDb } from '../../store/images/image-db.js';
 import { topLayerOf } from '../../store/images/image-document.js';
+import { forgetUse } from '../../store/images/last-use.js';
 import { type ImageName, namesByImage, removeReference } from '../../store/images/repositories.js';
 import { readRepositories, updateRepositories } from '../../store/images/repositories-file.js';
 import { releaseLayers } from '../../store/layers/release.js';
@@ -106,7 +108,9 @@ function removeById(removal: Removal, id: ImageId): void {
 }
 
 function removeName({ root, items }: Removal, name: string, key: string): void {
-  updateRepositories(root, (repositories) => removeReference(repositories, name, key));
+  withReserve(reservesOf(root), () =>
+    updateRepositories(root, (repositories) => removeReference(repositories, name, key)),
+  );
   items.push({ untagged: key });
 }
 
@@ -128,6 +132,7 @@ function removeUnnamed(removal: Removal, id: ImageId, quiet: boolean): void {
   if (image === undefined) return;
   images.remove(id);
   rmSync(manifestsDir(root, hexOf(id)), { recursive: true, force: true });
+  forgetUse(root, id);
   items.push({ deleted: id });
   const top = topLayerOf(image);
   if (top !== undefined) {

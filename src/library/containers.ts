@@ -1,20 +1,20 @@
 /** Containers that go on without the program that started them. */
-import { once } from 'node:events';
-import { PassThrough, type Readable, Writable } from 'node:stream';
+import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { KnownError } from '../../store/errors.js';
 import { defaultRoot, openForReading, openForRunning, openForWriting } from '../../store/store.js';
 import { makeContainerFolders } from '../containers/container-files.js';
 import type { ContainerState, RestartPolicy } from '../containers/container-record.js';
 import type { ContainerEvent } from '../containers/events/journal.js';
 import { findContainer, listContainers } from '../containers/list-containers.js';
+import { signalNumber } from '../containers/signals.js';
 import { trueRecord } from '../containers/true-state.js';
+import type { OnOutput } from '../life/ask.js';
 import { diffContainer } from '../life/files/diff.js';
 import {
   type Attachment,
   attachContainer,
   destroyContainer,
   killContainer,
-  type OnOutput,
   pauseContainer,
   renameContainer,
   startContainer,
@@ -23,12 +23,13 @@ import {
 } from '../life/lifecycle.js';
 import { type ReadEventsOptions, readEvents } from '../life/read-events.js';
 import { type LogEntry, type ReadLogsOptions, readLogs } from '../life/read-logs.js';
-import { signalNumber } from '../life/signals.js';
 import { createContainer } from '../run/create-container.js';
 import type { RunOptions } from '../run/run-options.js';
 import type { FileChange } from '../run/sandbox/changes.js';
+import { containerFilesApi } from './container-files.js';
 import type { RootOption } from './images.js';
 import { type ImageSource, imageFrom } from './run.js';
+import { inputStream, writeTo } from './streams.js';
 
 export interface CreateOptions extends RunOptions, ImageSource {
   /** When it is started again after its end. */
@@ -77,6 +78,8 @@ async function inRoot<T>({ root }: RootOption, work: (root: string) => Promise<T
 const readingRoot = ({ root }: RootOption): string => openForReading(root ?? defaultRoot()).root;
 
 export const containers = {
+  ...containerFilesApi,
+
   /** Makes a container to be started later, and pulls its image where missing. @returns its id */
   async create(image: string, command: readonly string[] = [], options: CreateOptions = {}): Promise<string> {
     const { root: path = defaultRoot(), pull, pullOptions, onWarning, restart, ...runOptions } = options;
@@ -115,7 +118,7 @@ export const containers = {
 
   /** Ends it: its own signal first, SIGKILL after `timeout` seconds. */
   stop: (name: string, { timeout, ...options }: RootOption & { timeout?: number } = {}): Promise<void> =>
-    inRoot(options, (root) => stopContainer(root, name, timeout === undefined ? {} : { timeout }, signalNumber)),
+    inRoot(options, (root) => stopContainer(root, name, timeout === undefined ? {} : { timeout })),
 
   /** @param signal `TERM`, `SIGTERM` or `15` */
   kill: (name: string, signal = 'KILL', options: RootOption = {}): Promise<void> =>
@@ -160,12 +163,7 @@ async function connected(
 ): Promise<AttachedStreams> {
   signal?.throwIfAborted();
   const outputs = { stdout: new PassThrough(), stderr: new PassThrough() };
-  const attachment = await inRoot(options, (root) =>
-    connect(root, async (stream, chunk) => {
-      // The memory of the chunk is not ours after this call.
-      if (!outputs[stream].write(Buffer.from(chunk))) await once(outputs[stream], 'drain');
-    }),
-  );
+  const attachment = await inRoot(options, (root) => connect(root, (stream, chunk) => writeTo(outputs[stream], chunk)));
   if (attachment === undefined) throw new Error('attached to nothing');
   const { client } = attachment;
   const detach = (): void => client.close();
@@ -175,13 +173,7 @@ async function connected(
     for (const stream of Object.values(outputs)) stream.end();
     client.close();
   });
-  const stdin = new Writable({
-    write: (chunk: Buffer, _encoding, done) => void client.input(chunk).then(() => done(), done),
-    final(done) {
-      client.endInput();
-      done();
-    },
-  });
+  const stdin = inputStream(client.input, client.endInput);
   return { ...outputs, stdin, ended, resize: client.resize, detach };
 }
 

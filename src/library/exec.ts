@@ -1,8 +1,11 @@
-/** `exec` of the library: a command in a container that runs, with its streams as the caller wants them. */
+/** `exec` and `startExec` of the library: a command in a container that runs, with its streams as the caller wants them. */
+import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { defaultRoot, openForReading } from '../../store/store.js';
-import { findToExec, startExec } from '../run/exec/exec.js';
+import { findToExec, startExec as startInContainer } from '../run/exec/exec.js';
 import type { ExecOptions } from '../run/exec/exec-options.js';
 import { measuredStreams } from '../run/sandbox/measured-streams.js';
+import { pipeStreams } from '../run/start/attachable-streams.js';
+import { inputStream, writeTo } from './streams.js';
 
 export interface ExecByNameOptions extends Omit<ExecOptions, 'interactive' | 'tty'> {
   /** The data root; default `TSPULL_ROOT`, else /var/lib/tspull. */
@@ -41,7 +44,13 @@ export async function exec(
     onLimit: () => undefined,
   });
   try {
-    const { ended, kill } = await startExec({ root, record, command, options: execOptions, streams: () => streams });
+    const { ended, kill } = await startInContainer({
+      root,
+      record,
+      command,
+      options: execOptions,
+      streams: () => streams,
+    });
     signal?.addEventListener('abort', kill, { once: true });
     if (signal?.aborted) kill();
     try {
@@ -51,5 +60,43 @@ export async function exec(
     }
   } finally {
     streams.close();
+  }
+}
+
+/** A command that runs. Output that is not read makes it wait. */
+export interface ExecStreams {
+  stdin: Writable;
+  stdout: Readable;
+  stderr: Readable;
+  /** Its exit status, once it has ended. @throws KnownError with `exitCode` 126 when it could not be executed */
+  ended: Promise<number>;
+  kill(): void;
+}
+
+/** Executes a command in a running container with its streams connected; an abort of `signal` kills it. */
+export async function startExec(
+  container: string,
+  command: readonly [string, ...string[]],
+  options: Omit<ExecByNameOptions, 'input' | 'onOutput'> = {},
+): Promise<ExecStreams> {
+  const { root: path = defaultRoot(), signal, ...execOptions } = options;
+  signal?.throwIfAborted();
+  const { root } = openForReading(path);
+  const record = findToExec(root, container);
+  const outputs = { stdout: new PassThrough(), stderr: new PassThrough() };
+  const streams = pipeStreams(true, (stream, chunk) => writeTo(outputs[stream], chunk));
+  try {
+    const request = { root, record, command, options: execOptions, streams: () => streams };
+    const { ended, kill } = await startInContainer(request);
+    signal?.addEventListener('abort', kill, { once: true });
+    if (signal?.aborted) kill();
+    const over = ended.finally(() => {
+      signal?.removeEventListener('abort', kill);
+      for (const stream of Object.values(outputs)) stream.end();
+    });
+    return { ...outputs, stdin: inputStream(streams.input, streams.endInput), ended: over, kill };
+  } catch (error) {
+    streams.close();
+    throw error;
   }
 }

@@ -1,34 +1,28 @@
 /** What can be done with a container that exists: each function finds it by name or id, and settles when it is done. */
+import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { KnownError } from '../../store/errors.js';
-import { type HeldLock, removeLockFile, tryAcquire } from '../../store/fs/lock.js';
+import { type HeldLock, tryAcquire } from '../../store/fs/lock.js';
+import { printable } from '../../store/printable.js';
 import { containerFiles } from '../containers/container-files.js';
 import { checkName, claimName, releaseName } from '../containers/container-name.js';
-import { type ContainerRecord, readRecord, writeRecord } from '../containers/container-record.js';
+import { type ContainerRecord, readRecord } from '../containers/container-record.js';
 import { type ControlClient, controlClient } from '../containers/control/control-client.js';
-import { connectToControl } from '../containers/control/control-socket.js';
+import type { WindowSize } from '../containers/control/protocol.js';
 import { recordEvent } from '../containers/events/journal.js';
-import { findContainer } from '../containers/list-containers.js';
 import { releaseImageLayers } from '../containers/release-image.js';
 import { removeContainer } from '../containers/remove-container.js';
-import { sweepDeadContainers } from '../containers/sweep.js';
-import { trueRecord } from '../containers/true-state.js';
+import { ownStopSignal } from '../containers/signals.js';
 import { type IdleSupervisor, spawnSupervisor } from '../supervisor/spawn-supervisor.js';
+import { ask, changeAtRest, connect, find, type OnOutput } from './ask.js';
+import { signalForeground, stopForeground, waitForForeground } from './foreground.js';
 
 /** For a supervisor to end once its container has. */
 const PATIENCE_MS = 5000;
 
-export type OnOutput = (stream: 'stdout' | 'stderr', chunk: Buffer) => Promise<void> | void;
-
 export interface Attachment {
   client: ControlClient;
   tty: boolean;
-}
-
-/** Its state is the true one: what dead processes left is put right first. */
-export function find(root: string, name: string): ContainerRecord {
-  sweepDeadContainers(root);
-  return trueRecord(root, findContainer(root, name));
 }
 
 export interface StartOptions {
@@ -36,6 +30,8 @@ export interface StartOptions {
   attach?: OnOutput;
   /** One that was started ahead. */
   supervisor?: IdleSupervisor;
+  /** Of its terminal from the first moment on. */
+  size?: WindowSize;
 }
 
 /**
@@ -47,7 +43,7 @@ export interface StartOptions {
 export async function startContainer(
   root: string,
   name: string,
-  { attach, supervisor }: StartOptions = {},
+  { attach, supervisor, size }: StartOptions = {},
 ): Promise<Attachment | undefined> {
   const { id } = find(root, name);
   const running = await connect(root, id, attach);
@@ -57,6 +53,7 @@ export async function startContainer(
   const client = controlClient(socket, attach);
   try {
     const attachment = attach === undefined ? undefined : await attachTo(client);
+    if (size !== undefined) client.resize(size);
     await client.request({ do: 'start' });
     if (attachment === undefined) client.close();
     return attachment;
@@ -88,34 +85,6 @@ export async function attachContainer(root: string, name: string, onOutput: OnOu
   return await attachTo(client);
 }
 
-async function connect(root: string, id: string, onOutput?: OnOutput): Promise<ControlClient | undefined> {
-  const socket = await connectToControl(root, id);
-  return socket === undefined ? undefined : controlClient(socket, onOutput);
-}
-
-/** Asks the supervisor; `whenNot` says what it means that there is none. */
-export async function ask<T>(
-  root: string,
-  record: ContainerRecord,
-  question: (client: ControlClient) => Promise<T>,
-  whenNot: () => T,
-): Promise<T> {
-  const client = await connect(root, record.id);
-  if (client !== undefined) {
-    try {
-      return await question(client);
-    } finally {
-      client.close();
-    }
-  }
-  // One that runs in the foreground of another program.
-  if (record.state === 'running' && record.pid === undefined)
-    throw new KnownError('E_CONFLICT', `the container ${record.id} belongs to a tsrun in the foreground`, {
-      hint: 'end that program; only containers that were started detached or by tscontainer can be controlled',
-    });
-  return whenNot();
-}
-
 const notRunning = (record: ContainerRecord, what = ''): KnownError =>
   new KnownError('E_CONFLICT', `${what}Container ${record.id} is not running`);
 
@@ -124,28 +93,32 @@ export interface StopOptions {
   signal?: number;
   /** Seconds until SIGKILL; -1 for never. Default the container's own, 10 if it has none. */
   timeout?: number;
+  /** Whether policies leave it alone until somebody starts it; default true. */
+  forGood?: boolean;
 }
 
 /** Ends it; one that does not run is left as it is. */
 export async function stopContainer(
   root: string,
   name: string,
-  { signal, timeout }: StopOptions,
-  signalOf: (text: string) => number,
+  { signal, timeout, forGood = true }: StopOptions,
 ): Promise<void> {
   const record = find(root, name);
-  const { config, options } = (record.request ?? { config: {}, options: {} }) as {
-    config: { StopSignal?: string | null };
-    options: { stopSignal?: string; stopTimeout?: number };
-  };
-  const chosen = signal ?? signalOf(options.stopSignal || config.StopSignal || 'SIGTERM');
+  const options = (record.request?.options ?? {}) as { stopTimeout?: number };
+  const chosen = signal ?? ownStopSignal(record) ?? constants.signals.SIGTERM;
   const seconds = timeout ?? options.stopTimeout ?? 10;
   await ask(
     root,
     record,
     async (client) =>
-      void (await client.request({ do: 'stop', signal: chosen, timeoutMs: seconds < 0 ? -1 : seconds * 1000 })),
+      void (await client.request({
+        do: 'stop',
+        signal: chosen,
+        timeoutMs: seconds < 0 ? -1 : seconds * 1000,
+        forGood,
+      })),
     () => undefined,
+    (running) => stopForeground(root, running, chosen, seconds),
   );
 }
 
@@ -159,6 +132,7 @@ export async function killContainer(root: string, name: string, signal: number):
     () => {
       throw notRunning(record, what);
     },
+    async (running) => signalForeground(root, running, signal),
   );
 }
 
@@ -181,14 +155,20 @@ export async function waitForContainer(root: string, name: string): Promise<numb
     root,
     record,
     async (client) => (await client.request({ do: 'wait' })).exitCode ?? 0,
-    () => record.exitCode ?? 0,
+    (latest) => {
+      if (latest === undefined) throw new KnownError('E_NO_CONTAINER', `No such container: ${printable(name, 200)}`);
+      return latest.exitCode ?? 0;
+    },
+    (running) => waitForForeground(root, running),
   );
 }
 
 export async function renameContainer(root: string, name: string, to: string): Promise<void> {
   const record = find(root, name);
-  const wanted = checkName(to.startsWith('/') ? to.slice(1) : to);
-  claimName(root, wanted, record.id);
+  const wanted = to.startsWith('/') ? to.slice(1) : to;
+  if (wanted === record.name)
+    throw new KnownError('E_CONFLICT', 'Renaming a container with the same name as its current name');
+  allocateName(root, wanted, record.id);
   try {
     await ask(
       root,
@@ -201,6 +181,17 @@ export async function renameContainer(root: string, name: string, to: string): P
     throw error;
   }
   releaseName(root, record.name, record.id);
+}
+
+function allocateName(root: string, name: string, id: string): void {
+  try {
+    claimName(root, checkName(name), id);
+  } catch (error) {
+    if (!(error instanceof KnownError)) throw error;
+    const { code, message, hint } = error;
+    const text = `Error when allocating new name: ${message.replace('container name (', 'container name (/')}`;
+    throw new KnownError(code, text, hint === undefined ? {} : { hint });
+  }
 }
 
 /**
@@ -217,7 +208,7 @@ export async function destroyContainer(root: string, name: string, force: boolea
   if (lock === undefined)
     throw new KnownError(
       'E_CONFLICT',
-      `You cannot remove a ${record.state === 'paused' ? 'paused' : 'running'} container ${record.id}. Stop the container before attempting removal or force remove`,
+      `You cannot remove a ${record.state === 'paused' ? 'paused' : 'running'} container ${record.id}. ${record.state === 'paused' ? 'Unpause and then stop' : 'Stop'} the container before attempting removal or force remove`,
     );
   // With --rm it may have removed itself by now.
   const latest = readRecord(root, record.id);
@@ -241,28 +232,8 @@ async function endByForce(root: string, record: ContainerRecord): Promise<void> 
   await ask(
     root,
     record,
-    async (client) => {
-      try {
-        await client.request({ do: 'stop', signal: kill, timeoutMs: 1000 });
-      } catch (error) {
-        // It ended, and its supervisor with it, before it could answer.
-        if (!(error instanceof KnownError && error.code === 'E_RUN')) throw error;
-      }
-      await client.ended;
-    },
+    async (client) => void (await client.request({ do: 'stop', signal: kill, timeoutMs: 1000, forGood: true })),
     () => undefined,
+    (running) => stopForeground(root, running, kill, 1),
   );
-}
-
-/** Changes the record of a container that nobody stands by. */
-export function changeAtRest(root: string, id: string, change: Partial<ContainerRecord>): void {
-  using lock = tryAcquire(containerFiles(root, id).live, 'exclusive');
-  if (lock === undefined) throw new KnownError('E_CONFLICT', `the container ${id} is being started: try again`);
-  const record = readRecord(root, id);
-  if (record !== undefined) {
-    const changed = { ...record, ...change };
-    writeRecord(root, changed);
-    if (changed.name !== record.name) recordEvent(root, changed, 'rename', { oldName: `/${record.name}` });
-  }
-  removeLockFile(containerFiles(root, id).live);
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { isErrno, KnownError } from '../../store/errors.js';
 import { printable } from '../../store/printable.js';
 import type { ContainerRecord } from '../containers/container-record.js';
+import { recordEvent } from '../containers/events/journal.js';
 
 export interface ProcessTable {
   titles: string[];
@@ -28,7 +29,7 @@ function idsBelow(folder: string): number[] {
 }
 
 /** @param options of ps(1); they have to show the column PID */
-export function processTable(record: ContainerRecord, options: readonly string[]): ProcessTable {
+export function processTable(root: string, record: ContainerRecord, options: readonly string[]): ProcessTable {
   if (record.state !== 'running' && record.state !== 'paused')
     throw new KnownError('E_CONFLICT', `Container ${record.id} is not running`);
   const ids = new Set(processIds(record).map(String));
@@ -42,6 +43,7 @@ export function processTable(record: ContainerRecord, options: readonly string[]
   const at = titles.indexOf('PID');
   if (at === -1) throw new KnownError('E_USAGE', "Couldn't find PID field in ps output");
   const rows = lines.map((line) => fieldsOf(line, titles.length)).filter((fields) => ids.has(fields[at] ?? ''));
+  recordEvent(root, record, 'top');
   return { titles, rows };
 }
 

@@ -26,6 +26,8 @@ export interface ReadLogsOptions {
 }
 
 const READ_BYTES = 256 * 1024;
+/** A piece of a line has at most 16 KiB, each byte of which may take six. */
+const LONGEST_ENTRY = 256 * 1024;
 /** How often is looked for more. */
 const LOOK_MS = 25;
 
@@ -45,22 +47,43 @@ export async function* readLogs(
   };
   const reader = openReader(path);
   try {
-    const old = [...rotated(path).flatMap((file) => readWhole(file)), ...reader.more()].filter(inTime);
-    yield* tail === undefined ? old : tail === 0 ? [] : old.slice(-tail);
+    yield* newest(oldEntries(path, reader), inTime, tail);
     while (follow && signal?.aborted !== true) {
       // Asked before reading: what is written until the end is not missed.
       const goesOn = isAttended(root, record.id);
-      const entries = reader.more();
-      for (const entry of entries) {
+      let isSilent = true;
+      for (const entry of reader.more()) {
+        isSilent = false;
         if (until !== undefined && Date.parse(entry.time) > until) return;
         if (inTime(entry)) yield entry;
       }
       if (!goesOn) return;
-      if (entries.length === 0) await delay(LOOK_MS);
+      if (isSilent) await delay(LOOK_MS);
     }
   } finally {
     reader.close();
   }
+}
+
+function* oldEntries(path: string, reader: Reader): Generator<LogEntry> {
+  for (const file of rotated(path)) yield* readWhole(file);
+  yield* reader.more();
+}
+
+/** The last `tail` of those that are wanted, or all. A log may be larger than memory: no more is held than is asked for. */
+function* newest(
+  entries: Iterable<LogEntry>,
+  isWanted: (entry: LogEntry) => boolean,
+  tail: number | undefined,
+): Generator<LogEntry> {
+  const last: LogEntry[] = [];
+  for (const entry of entries) {
+    if (!isWanted(entry)) continue;
+    if (tail === undefined) yield entry;
+    else last.push(entry);
+    if (last.length > 2 * (tail ?? 0)) last.splice(0, last.length - (tail ?? 0));
+  }
+  if (tail !== undefined && tail > 0) yield* last.slice(-tail);
 }
 
 /** `.1` is the newest of those that were put away. */
@@ -70,50 +93,58 @@ function rotated(path: string): string[] {
   return files;
 }
 
-function readWhole(path: string): LogEntry[] {
+function* readWhole(path: string): Generator<LogEntry> {
   const reader = openReader(path);
   try {
-    return reader.more();
+    yield* reader.more();
   } finally {
     reader.close();
   }
 }
 
 interface Reader {
-  /** What is there and was not read yet. */
-  more(): LogEntry[];
+  /** What is there when it is called and was not read yet. */
+  more(): Generator<LogEntry>;
   close(): void;
 }
 
 function openReader(path: string): Reader {
   const buffer = Buffer.allocUnsafe(READ_BYTES);
   let fd: number | undefined;
+  let at = 0;
   let pending = '';
-  const readAll = (file: number): LogEntry[] => {
-    const entries: LogEntry[] = [];
-    for (let count = readSync(file, buffer); count > 0; count = readSync(file, buffer)) {
+  function* readOn(file: number): Generator<LogEntry> {
+    // A container may write faster than is read.
+    const { size } = fstatSync(file);
+    while (at < size) {
+      const count = readSync(file, buffer, 0, Math.min(buffer.length, size - at), at);
+      if (count === 0) return;
+      at += count;
       // What is written is ASCII or whole characters, but a read may end within one.
       pending += buffer.toString('latin1', 0, count);
       const lines = pending.split('\n');
       pending = lines.pop() ?? '';
-      for (const line of lines) entries.push(parseEntry(line, path));
+      for (const line of lines) yield parseEntry(line, path);
+      if (pending.length > LONGEST_ENTRY) parseEntry(pending, path);
     }
-    return entries;
+  }
+  const reopen = (): number => {
+    if (fd !== undefined) closeSync(fd);
+    fd = openSync(path, 'r');
+    at = 0;
+    return fd;
   };
   return {
-    more() {
-      if (fd === undefined) {
-        if (!existsSync(path)) return [];
-        fd = openSync(path, 'r');
+    *more() {
+      if (fd === undefined && !existsSync(path)) return;
+      const file = fd ?? reopen();
+      let isSilent = true;
+      for (const entry of readOn(file)) {
+        isSilent = false;
+        yield entry;
       }
-      const entries = readAll(fd);
       // It was put away, and another one begun.
-      if (entries.length === 0 && existsSync(path) && statSync(path).ino !== fstatSync(fd).ino) {
-        closeSync(fd);
-        fd = openSync(path, 'r');
-        return readAll(fd);
-      }
-      return entries;
+      if (isSilent && existsSync(path) && statSync(path).ino !== fstatSync(file).ino) yield* readOn(reopen());
     },
     close() {
       if (fd !== undefined) closeSync(fd);

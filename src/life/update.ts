@@ -1,10 +1,11 @@
 /** Changing the limits and the restart policy of a container, running or not. */
 import { KnownError } from '../../store/errors.js';
 import type { RestartPolicy } from '../containers/container-record.js';
+import { recordEvent } from '../containers/events/journal.js';
 import { containerLimits } from '../run/cgroup/limits.js';
 import type { RunOptions } from '../run/run-options.js';
 import { hostFacts } from '../run/spec/host-facts.js';
-import { ask, changeAtRest, find } from './lifecycle.js';
+import { ask, changeAtRest, find } from './ask.js';
 
 /** Other limits, and another policy. They are checked against this machine first, as those of a new container. */
 export async function updateContainer(
@@ -18,7 +19,7 @@ export async function updateContainer(
   if (record.autoRemove && change.restart !== undefined && change.restart.name !== 'no')
     throw new KnownError(
       'E_CONFLICT',
-      'Restart policy cannot be updated because AutoRemove is enabled for the container',
+      `Cannot update container ${record.id}: Restart policy cannot be updated because AutoRemove is enabled for the container`,
     );
   const options = keepSwap(request.options, change.options);
   containerLimits({ ...request.options, ...options }, hostFacts());
@@ -33,6 +34,7 @@ export async function updateContainer(
         ...(restart && { restart }),
       }),
   );
+  recordEvent(root, record, 'update');
 }
 
 /** The limit of memory and swap together stays what it is, unless it is given: as much swap as there was memory at first. */

@@ -11,6 +11,8 @@ import type { Engine } from './engine.js';
 import { fetchLayers } from './fetch-layers.js';
 import type { LayerOrigin } from './layer-origin.js';
 import { planLayers } from './layer-plan.js';
+import { mendLayers, mendStacks } from './mend-layers.js';
+import { needMending } from './need-mending.js';
 import type { Emit } from './pull-event.js';
 import { resolveImage } from './resolve-image.js';
 
@@ -80,7 +82,12 @@ export async function bringImages(
       const layers = resolved.manifest.layers.map(({ digest, size }) => ({ digest, size }));
       emit({ type: 'manifest', reference, digest: resolved.digest, image: resolved.image, layers });
       const context = { store, client, workers, network: engine.network, repository, emit, onAccount, signal };
-      leases.push(...(await fetchLayers(planLayers(resolved), context)));
+      const plans = planLayers(resolved);
+      const chain = plans.map(({ chainId }) => chainId);
+      const isDamaged = needMending(store.root, chain);
+      if (isDamaged) await mendLayers(plans, context);
+      leases.push(...(await fetchLayers(plans, context)));
+      if (isDamaged) await mendStacks(store, chain);
     }
     const isNew = await commitImages(store, images);
     const total = totalOf(accounts);

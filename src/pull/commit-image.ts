@@ -76,7 +76,8 @@ function orNothing<T>(root: string, unknown: readonly ImageId[], write: () => T)
   }
 }
 
-function keepDocuments(root: string, { image, documents }: ResolvedImage): void {
+/** Index and manifest byte for byte, so that they can be given on unchanged. */
+export function keepDocuments(root: string, { image, documents }: Pick<ResolvedImage, 'image' | 'documents'>): void {
   if (documents.length === 0) return;
   const dir = manifestsDir(root, hexOf(image));
   // Not the recursive mkdir of Node: where a disk is read-only or broken, it says that there is no such directory.

@@ -7,6 +7,7 @@ import { stageSource } from '../../store/layers/distribution.js';
 import { readLayer } from '../../store/layers/layer-db.js';
 import { type PreparedLayer, registerLayers } from '../../store/layers/register.js';
 import { prepareLayer, type StagedLayer } from '../../store/layers/staging.js';
+import { noteUnproven } from '../../store/layers/unproven.js';
 import { syncFileSystem } from '../../store/linux/inode.js';
 import { lowerOf } from '../../store/overlay2/layer-dir.js';
 import type { Store } from '../../store/store.js';
@@ -19,6 +20,8 @@ interface Ready {
   size: number;
   settle: (outcome: Outcome) => void;
 }
+
+const chainIdsOf = (batch: readonly Ready[]) => batch.map(({ plan }) => plan.chainId);
 
 /** Of the step that a layer was committed in. */
 export type CommitTimes = Pick<Spent, 'syncMs' | 'commitMs'>;
@@ -64,12 +67,17 @@ export function createLayerCommitter(
   const commitBatch = async (batch: Ready[]): Promise<CommitTimes> => {
     const began = performance.now();
     for (const item of batch) {
-      prepareLayer(item.staged, { ...item.plan, lower: lowerFor(item, batch), size: item.size });
       const { diffId, blob } = item.plan;
+      const { digest, size: blobSize, mediaType } = blob;
+      const source = repository === undefined ? undefined : { blob: digest, blobSize, mediaType, repository };
+      prepareLayer(item.staged, { ...item.plan, lower: lowerFor(item, batch), size: item.size, source });
       if (repository !== undefined) stageSource(store.root, item.staged.dir, { diffId, blob: blob.digest, repository });
     }
+    // A root that shall be equal when it is made again is not used where it is made.
+    const notes = process.env['SOURCE_DATE_EPOCH'] ? undefined : noteUnproven(store.root, chainIdsOf(batch));
     const prepared = performance.now();
     await syncFileSystem(fd);
+    notes?.confirm();
     const synced = performance.now();
     await store.exclusive(() =>
       registerLayers(

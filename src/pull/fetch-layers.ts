@@ -3,6 +3,7 @@ import { setMaxListeners } from 'node:events';
 import { errnoCode, isErrno } from '../../store/errors.js';
 import type { HeldLock } from '../../store/fs/lock.js';
 import { readLayer } from '../../store/layers/layer-db.js';
+import { type LayerNames, namesFrom, randomNames } from '../../store/layers/layer-names.js';
 import { removePartialBlob } from '../../store/layers/partial-blob.js';
 import { type StagedLayer, stageLayer } from '../../store/layers/staging.js';
 import type { Store } from '../../store/store.js';
@@ -13,7 +14,7 @@ import { createLayerCommitter, type LayerCommitter } from './commit-layers.js';
 import { accountOf, spentBy } from './layer-account.js';
 import { LayerCounters } from './layer-counters.js';
 import type { NetworkUse } from './layer-job.js';
-import type { LayerBody, LayerOrigin } from './layer-origin.js';
+import { isLocal, type LayerBody, type LayerOrigin } from './layer-origin.js';
 import type { LayerPlan } from './layer-plan.js';
 import type { LayerWorkers } from './layer-workers.js';
 import { refuseWithoutSpace } from './needed-space.js';
@@ -36,6 +37,9 @@ export interface FetchContext {
 /** What one blob expands to at the very most: deflate cannot exceed about 1030 : 1. Small layers may always have this much. */
 const MAX_EXPANSION = 1100;
 const SMALL_LAYER_BYTES = 1024 ** 3;
+/** Free space is no limit here: when it runs out, the kernel's own error says so. @param size of the blob */
+export const maxPlainBytes = (size: number): number => Math.max(SMALL_LAYER_BYTES, size * MAX_EXPANSION);
+
 /** A smaller blob is fetched again at once. */
 const WORTH_KEEPING_BYTES = 64 * 1024;
 const PROGRESS_INTERVAL_MS = 100;
@@ -141,11 +145,15 @@ async function followLayer(plan: LayerPlan, run: Run): Promise<void> {
   run.committer.advance();
 }
 
+/** Whoever wants results that can be made again says so by this variable (reproducible-builds.org/specs/source-date-epoch). */
+const namesOf = ({ chainId }: LayerPlan): LayerNames =>
+  process.env['SOURCE_DATE_EPOCH'] ? namesFrom(chainId) : randomNames();
+
 async function fetchBlob(group: { plan: LayerPlan; lease: HeldLock }[], run: Run): Promise<void> {
   const [first] = group;
   if (first === undefined) return;
   run.ours.push(first.plan);
-  const staged = await run.store.exclusive(() => group.map(() => stageLayer(run.store.root)));
+  const staged = await run.store.exclusive(() => group.map(({ plan }) => stageLayer(run.store.root, namesOf(plan))));
   for (const one of staged) run.staged.add(one);
   const { layers: extracted, ...spent } = await unpack(
     group.map(({ plan }) => plan),
@@ -207,8 +215,7 @@ async function unpack(
       size,
       outputs: staged.map(({ layer, record }, at) => ({ layer, record, diffId: (plans[at] ?? plan).diffId })),
       keepIn: size > WORTH_KEEPING_BYTES ? run.store.root : undefined,
-      // Free space is no limit here: when it runs out, the kernel's own error says so.
-      maxPlainBytes: Math.max(SMALL_LAYER_BYTES, size * MAX_EXPANSION),
+      maxPlainBytes: maxPlainBytes(size),
       network: run.network,
       progress: counters.memory,
     };
@@ -223,7 +230,7 @@ async function unpack(
       async () => {
         started = performance.now();
         body = await run.client.blobTarget(digest);
-        const endpoint = 'range' in body ? null : (body.endpoints[0]?.shown ?? null);
+        const endpoint = isLocal(body) ? null : (body.endpoints[0]?.shown ?? null);
         for (const { index } of plans) run.emit({ type: 'layer', index, digest, status: 'downloading', endpoint });
         return body;
       },

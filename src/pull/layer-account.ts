@@ -1,7 +1,7 @@
 /** From what was counted for a layer to its account. */
 import { type LayerAccount, nothingSpent } from './account.js';
 import type { LayerCounters } from './layer-counters.js';
-import type { LayerBody } from './layer-origin.js';
+import { isLocal, type LayerBody } from './layer-origin.js';
 import type { LayerPlan } from './layer-plan.js';
 
 export function accountOf({ index, blob }: LayerPlan, known: Partial<LayerAccount>): LayerAccount {
@@ -14,7 +14,7 @@ const counted = [
 ];
 
 export function spentBy(counters: LayerCounters, body: LayerBody | undefined): Partial<LayerAccount> {
-  const endpoints = body === undefined || 'range' in body ? [] : body.endpoints;
+  const endpoints = body === undefined || isLocal(body) ? [] : body.endpoints;
   return {
     ...Object.fromEntries(counted.map((key) => [key, counters.get(key)])),
     bytes: counters.get('current'),

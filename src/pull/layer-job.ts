@@ -11,9 +11,9 @@ import { isWrongContent } from '../registry/failure-kind.js';
 import type { RateLimit } from '../registry/rate-limit.js';
 import type { TransportSettings } from '../registry/settings.js';
 import { openTransport, type Transport } from '../registry/transport.js';
-import { streamFile } from './file-body.js';
 import { LayerClock, LayerCounters } from './layer-counters.js';
-import type { LayerBody } from './layer-origin.js';
+import { isLocal, type LayerBody } from './layer-origin.js';
+import { streamLocal } from './local-body.js';
 
 /** Plain data: it travels to a worker thread. */
 export interface LayerJob {
@@ -69,7 +69,7 @@ export function closeJobTransport(): void {
  */
 export async function runLayerJob(job: LayerJob, ports: LayerJobPorts): Promise<ExtractedLayer[]> {
   const { target, keepIn } = job;
-  const partial = keepIn === undefined || 'range' in target ? undefined : openPartialBlob(keepIn, job.digest, job.size);
+  const partial = keepIn === undefined || isLocal(target) ? undefined : openPartialBlob(keepIn, job.digest, job.size);
   try {
     return await untilRight(job, ports, partial);
   } finally {
@@ -91,7 +91,7 @@ async function untilRight(
     } catch (error) {
       if (!isWrongContent(error)) throw error;
       partial?.discard();
-      if ('range' in target) throw error;
+      if (isLocal(target)) throw error;
       // Ranges may have been answered wrongly; that is found out first, without them.
       if (network.connections > 1) network = { ...network, connections: 1 };
       else if (seen.replayed === 0) {
@@ -137,7 +137,7 @@ async function attempt(
   const clock = new LayerClock(counters);
   try {
     const { target, size, maxPlainBytes } = job;
-    const digest = 'range' in target ? target.digest : job.digest;
+    const digest = isLocal(target) ? ('range' in target ? target.digest : undefined) : job.digest;
     for (const output of job.outputs) extractions.push(extractLayer({ ...output, digest, maxPlainBytes }));
     const applied = () => extractions.reduce((sum, { appliedMs }) => sum + appliedMs, 0);
     let source: number | undefined;
@@ -150,7 +150,7 @@ async function attempt(
       counters.set('unpacked', extractions[0]?.plainBytes ?? 0);
       if (source !== undefined) counters.addFrom(source, chunk.length);
     };
-    if ('range' in target) await streamFile({ range: target.range, size, onChunk: unpack, signal });
+    if (isLocal(target)) await streamLocal({ body: target, size, onChunk: unpack, signal });
     else {
       partial?.replay((chunk) => {
         seen.replayed += chunk.length;

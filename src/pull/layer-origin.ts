@@ -2,10 +2,19 @@
 import { KnownError } from '../../store/errors.js';
 import type { FileRange } from '../../store/fs/file-range.js';
 import type { Digest } from '../../store/oci/digest.js';
+import type { StoredLayer } from '../../store/tar/rebuild-layer.js';
 import type { BlobChallenge, BlobFailover, BlobTarget } from '../registry/blob-target.js';
 
 /** Plain data for a worker thread. */
-export type LayerBody = BlobTarget | FileBody;
+export type LayerBody = BlobTarget | LocalBody;
+
+/** On this machine: no registry is asked for it, and it is read once more when it is needed again. */
+export type LocalBody = FileBody | TreeBody;
+
+/** A layer that another store has unpacked: its archive is rebuilt from that, and verified by its diffID. */
+export interface TreeBody {
+  readonly tree: StoredLayer;
+}
 
 export interface FileBody {
   readonly range: FileRange;
@@ -22,8 +31,12 @@ export interface LayerOrigin {
   blobFailedOver(failover: BlobFailover): void;
 }
 
-/** Layers in files, by the digest of their plan. */
-export function fileOrigin(find: (digest: Digest) => FileBody): LayerOrigin {
+export function isLocal(body: LayerBody): body is LocalBody {
+  return 'range' in body || 'tree' in body;
+}
+
+/** Layers of this machine, by the digest of their plan. */
+export function fileOrigin(find: (digest: Digest) => LocalBody): LayerOrigin {
   const never = (): never => {
     throw new KnownError('E_REGISTRY', 'a file asks for no credentials and has no mirrors');
   };

@@ -4,9 +4,10 @@ import { topLayerOf } from '../../store/images/image-document.js';
 import { lookUp, type Repositories } from '../../store/images/repositories.js';
 import { readRepositories } from '../../store/images/repositories-file.js';
 import { readChain } from '../../store/layers/layer-db.js';
-import { type Digest, type ImageId, isDigest } from '../../store/oci/digest.js';
+import { chainIdsOf, type Digest, type ImageId, isDigest } from '../../store/oci/digest.js';
 import { fits, type Platform } from '../../store/oci/platform.js';
 import { familiarName, type Reference } from '../reference.js';
+import { needMending } from './need-mending.js';
 
 export interface NamedImage {
   image: ImageId;
@@ -28,9 +29,10 @@ export function findLocalImage(
   root: string,
   reference: Reference,
   wanted: Platform | undefined,
+  { isSound = true } = {},
 ): NamedImage | undefined {
   const named = namedImage(root, reference);
-  return named !== undefined && isComplete(root, named.image, wanted) ? named : undefined;
+  return named !== undefined && isComplete(root, named.image, wanted, { isSound }) ? named : undefined;
 }
 
 function digestsOf(repositories: Repositories, name: string, image: ImageId): Digest[] {
@@ -40,12 +42,22 @@ function digestsOf(repositories: Repositories, name: string, image: ImageId): Di
   });
 }
 
-/** The image with all its layers is here, for the wanted platform. */
-export function isComplete(root: string, image: ImageId, wanted: Platform | undefined): boolean {
+/**
+ * The image with all its layers is here, for the wanted platform.
+ *
+ * @param isSound and nothing is known to be wrong with them, which is a pull's business
+ */
+export function isComplete(
+  root: string,
+  image: ImageId,
+  wanted: Platform | undefined,
+  { isSound = true } = {},
+): boolean {
   const record = openImageDb(root).get(image);
   if (record === undefined) return false;
   const top = topLayerOf(record);
   if (top !== undefined && readChain(root, top)?.length !== record.diffIds.length) return false;
+  if (isSound && needMending(root, chainIdsOf(record.diffIds))) return false;
   return wanted === undefined || isFor(record.document, wanted);
 }
 

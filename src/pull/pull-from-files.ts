@@ -18,7 +18,7 @@ import { daemonSocket, imageIdInDaemon, parseDaemonImage, saveFromDaemon } from 
 import type { FoundImage } from './sources/found-image.js';
 import { findInLayout } from './sources/layout-images.js';
 import { fromStream, type OpenOptions, openArchive, openLayoutDirectory } from './sources/open-source.js';
-import type { ArchiveSource, DaemonSource } from './sources/source-name.js';
+import type { ArchiveSource, DaemonSource, LocalSource } from './sources/source-name.js';
 
 export interface FilesOptions extends TransferOptions {
   root: string;
@@ -28,25 +28,48 @@ export interface FilesOptions extends TransferOptions {
 }
 
 /** @throws KnownError */
-export async function pullFromFiles(
-  source: ArchiveSource | DaemonSource,
-  options: FilesOptions,
-): Promise<PulledImage[]> {
-  const { root, emit, signal, engine } = options;
+export async function pullFromFiles(source: LocalSource, options: FilesOptions): Promise<PulledImage[]> {
+  const { root } = options;
   const known = source.kind === 'docker-daemon' ? await ifDaemonHasSame(source.name, options) : undefined;
   if (known !== undefined) return [report(known, true, options)];
-  using files = await openFiles(source, {
-    spoolDirectory: async () => stagingDir((await engine.store()).root),
-    onBytes: (bytes) => emit({ type: 'receiving', bytes }),
-    signal,
-  });
-  const found = await findImages(source, files, options);
+  using images = await openImages(source, options);
+  const { found } = images;
+  refuseImages(images, options);
   const wishes = found.map(toBring);
   const here = wishes.every(({ resolved, names }) => isHere(root, resolved.image, names));
   const isNew = here ? [] : await bringImages(wishes, options);
   return found.map(({ resolved: { image, digest }, names }, at) =>
     report({ image, digest, names }, !isNew[at], options),
   );
+}
+
+interface FoundImages extends Disposable {
+  readonly name: string;
+  readonly found: readonly FoundImage[];
+}
+
+async function openImages(source: LocalSource, options: FilesOptions): Promise<FoundImages> {
+  const { root, emit, signal, engine } = options;
+  if (source.kind === 'containers-storage') {
+    const { findInContainersStorage } = await import('./sources/containers-storage-images.js');
+    return findInContainersStorage(source, root);
+  }
+  if (source.kind === 'data-root') {
+    const { findInDataRoot } = await import('./sources/data-root-images.js');
+    return findInDataRoot(source, root);
+  }
+  const files = await openFiles(source, {
+    spoolDirectory: async () => stagingDir((await engine.store()).root),
+    onBytes: (bytes) => emit({ type: 'receiving', bytes }),
+    signal,
+  });
+  try {
+    const found = await findByKind(source, files, options);
+    return { name: files.name, found, [Symbol.dispose]: files.close };
+  } catch (error) {
+    files.close();
+    throw error;
+  }
 }
 
 async function openFiles(source: ArchiveSource | DaemonSource, options: OpenOptions): Promise<ImageFiles> {
@@ -57,29 +80,24 @@ async function openFiles(source: ArchiveSource | DaemonSource, options: OpenOpti
   return fromStream(`docker-daemon:${query}`, archive, options);
 }
 
-async function findImages(
-  source: ArchiveSource | DaemonSource,
-  files: ImageFiles,
-  { wanted, emit, mostImages }: FilesOptions,
-): Promise<FoundImage[]> {
-  const found = await findByKind(source, files, wanted);
+/** @throws KnownError for more images than are wanted, and for those of other platforms */
+function refuseImages({ name: source, found }: FoundImages, { wanted, emit, mostImages }: FilesOptions): void {
   if (found.length > mostImages)
-    throw new KnownError('E_USAGE', `"${printable(files.name, 300)}" has ${found.length} images`, {
+    throw new KnownError('E_USAGE', `"${printable(source, 300)}" has ${found.length} images`, {
       hint: 'name one of them, as :NAME or :@0 after the path, or use pullAll',
     });
   for (const { resolved, names } of found)
     checkPlatform(resolved.config, { name: printable(shownName(resolved.image, names)), wanted, emit });
-  return found;
 }
 
-async function findByKind(source: ArchiveSource | DaemonSource, files: ImageFiles, wanted: Platform | undefined) {
+async function findByKind(source: ArchiveSource | DaemonSource, files: ImageFiles, { root, wanted }: FilesOptions) {
   // Docker writes both into one archive; its own list has what a layout has no place for.
   const looksLikeDocker = files.find('manifest.json') !== undefined || files.find('oci-layout') === undefined;
   if (source.kind === 'docker-archive' || (source.kind === 'archive' && looksLikeDocker))
-    return findInDockerArchive(files, source.wish);
+    return findInDockerArchive(files, source.wish, root);
   if (source.kind !== 'docker-daemon') return findInLayout(files, source.wish, wanted);
   const { name } = parseDaemonImage(source.name);
-  return findInDockerArchive(files, name === undefined ? undefined : { name: familiarString(name) });
+  return findInDockerArchive(files, name === undefined ? undefined : { name: familiarString(name) }, root);
 }
 
 /** Whether the daemon's image is here under the same name. @throws KnownError when the daemon has no such image */

@@ -1,4 +1,5 @@
 import { KnownError } from '../../store/errors.js';
+import { recordUse } from '../../store/images/last-use.js';
 import { explainIoFailure } from '../../store/io-failure.js';
 import type { Digest, ImageId } from '../../store/oci/digest.js';
 import { formatPlatform, type Platform, parsePlatform } from '../../store/oci/platform.js';
@@ -11,8 +12,9 @@ import { createEngine, type Engine } from './engine.js';
 import { openEventStream } from './event-stream.js';
 import { findLocalImage } from './local-image.js';
 import { type Emit, eventsVersion, type OnPullEvent } from './pull-event.js';
+import type { FilesOptions } from './pull-from-files.js';
 import { referenceFor, type ShortNames } from './reference-for.js';
-import { type ArchiveSource, type DaemonSource, parseSource } from './sources/source-name.js';
+import { type LocalSource, parseSource } from './sources/source-name.js';
 
 export interface PullOptions {
   /** The data root; default `TSPULL_ROOT`, else /var/lib/tspull. */
@@ -56,8 +58,8 @@ export interface PulledImage {
 /**
  * Pulls an image into a data root. When this returns, the image is complete and durable there; if it throws, nothing has become visible.
  *
- * @param name in a registry; or `docker-archive:PATH[:NAME]`, `oci-archive:PATH[:NAME]`, `oci:DIRECTORY[:NAME]` or
- *   `docker-daemon:NAME`, which must hold one image only unless NAME tells which
+ * @param name in a registry; or `docker-archive:PATH[:NAME]`, `oci-archive:PATH[:NAME]`, `oci:DIRECTORY[:NAME]`,
+ *   `docker-daemon:NAME`, `containers-storage:NAME` or `data-root:DIRECTORY[:NAME]`, which must hold one image only unless NAME tells which
  * @throws KnownError; see docs/errors.md for the codes
  */
 export async function pull(name: string, options: PullOptions = {}): Promise<PulledImage> {
@@ -126,7 +128,7 @@ function checkBounds(option: string, value: number | undefined, [least, most]: [
 export interface PullJob {
   /** As it was given. */
   name: string;
-  from: { kind: 'registry'; reference: Reference } | ArchiveSource | DaemonSource;
+  from: { kind: 'registry'; reference: Reference } | LocalSource;
   /** As people know it. */
   shown: string;
   wanted: Platform | undefined;
@@ -161,10 +163,12 @@ export async function runPull(
   const platform = wanted === undefined ? null : formatPlatform(wanted);
   emit({ type: 'start', version: eventsVersion, name, reference: shown, platform });
   try {
-    if (from.kind === 'registry')
-      return [await pullFromRegistry(options, { ...job, ...shared, began, reference: from.reference })];
-    const { pullFromFiles } = await import('./pull-from-files.js');
-    return await pullFromFiles(from, { ...job, ...shared, began });
+    const images =
+      from.kind === 'registry'
+        ? [await pullFromRegistry(options, { ...job, ...shared, began, reference: from.reference })]
+        : await pullFromSource(from, { ...job, ...shared, began });
+    for (const { id } of images) recordUse(root, id);
+    return images;
   } catch (cause) {
     const error = signal.aborted
       ? new KnownError('E_CANCELLED', `pull of ${printable(shown)} was cancelled`, { cause })
@@ -172,6 +176,11 @@ export async function runPull(
     tellFailure(emit, shown, error);
     throw error;
   }
+}
+
+async function pullFromSource(from: LocalSource, options: FilesOptions): Promise<PulledImage[]> {
+  const { pullFromFiles } = await import('./pull-from-files.js');
+  return await pullFromFiles(from, options);
 }
 
 export function tellFailure(emit: Emit, reference: string, error: unknown): void {

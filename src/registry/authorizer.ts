@@ -7,8 +7,10 @@ import { basicAuthorization, fetchToken } from './token.js';
 import type { Transport } from './transport.js';
 
 export interface AuthorizerOptions {
-  /** `library/ubuntu`: what a token is asked for when the challenge does not say. */
+  /** `library/ubuntu`: what a token is asked for when the challenge does not say. Empty for a token without any right. */
   readonly path: string;
+  /** Asked for with every token, besides what a challenge names: `repository:library/ubuntu:pull,push`. */
+  readonly scopes?: () => readonly string[];
   readonly subject: Subject;
   readonly transport: Transport;
   readonly signal: AbortSignal | undefined;
@@ -78,18 +80,18 @@ async function respond(
   registry: URL,
   header: string,
   credentials: Credentials | undefined,
-  { path, subject, transport, signal, secrets }: AuthorizerOptions & { secrets: string[] },
+  { path, scopes: more = () => [], subject, transport, signal, secrets }: AuthorizerOptions & { secrets: string[] },
 ): Promise<Held | undefined> {
   const challenges = parseChallenges(header);
   const bearer = challenges.find(({ scheme }) => scheme === 'bearer');
   if (bearer !== undefined) {
     if (credentials?.kind === 'registry')
       return { value: `Bearer ${credentials.token}`, expires: Number.POSITIVE_INFINITY };
-    const scope = bearer.parameters.get('scope') || `repository:${path}:pull`;
+    const scope = bearer.parameters.get('scope') || (path === '' ? '' : `repository:${path}:pull`);
     const token = await fetchToken({
       realm: checkRealm(bearer.parameters.get('realm'), registry),
       service: bearer.parameters.get('service'),
-      scopes: scope.split(' ').filter((item) => item !== ''),
+      scopes: [...new Set([...scope.split(' ').filter((item) => item !== ''), ...more()])],
       credentials,
       transport,
       subject,

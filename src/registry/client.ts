@@ -97,7 +97,7 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
 }
 
 /** undefined when neither the user nor the machine says anything about mirrors; then nothing is loaded to find that out. */
-async function configuredPlan(options: RegistryClientOptions): Promise<EndpointPlan | undefined> {
+export async function configuredPlan(options: RegistryClientOptions): Promise<EndpointPlan | undefined> {
   const { domain, path, byDigest = false, mirrors = [], configDir, env = process.env, insecure = false } = options;
   const places = configPlaces(configDir, env);
   if (mirrors.length === 0 && saysNothing(places)) return undefined;
@@ -106,7 +106,7 @@ async function configuredPlan(options: RegistryClientOptions): Promise<EndpointP
 }
 
 /** What holds for all endpoints; each adds its own. */
-function transportSettings(options: RegistryClientOptions): TransportSettings {
+export function transportSettings(options: RegistryClientOptions): TransportSettings {
   const { caFiles = [], certsDir, configDir, env = process.env, timeouts } = options;
   return {
     insecureHosts: [],

@@ -1,4 +1,4 @@
-/** Docker's credential helpers: programs `docker-credential-NAME` that read a server's name and print JSON. */
+/** Docker's credential helpers: programs `docker-credential-NAME` that read from standard input and print JSON. */
 import { spawn } from 'node:child_process';
 import { isErrno, KnownError } from '../../store/errors.js';
 import { printable } from '../../store/printable.js';
@@ -16,15 +16,56 @@ export async function askCredentialHelper(
   server: string,
   env: NodeJS.ProcessEnv,
 ): Promise<Credentials | undefined> {
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name))
-    throw new KnownError('E_CREDENTIALS', `"${printable(name, 100)}" is not a name of a credential helper`);
-  const program = `docker-credential-${name}`;
-  const { status, output } = await runHelper(program, server, env);
+  const program = programOf(name);
+  const { status, output } = await runHelper({ program, action: 'get' }, server, env);
   if (status !== 0) {
     if (/credentials not found/i.test(output)) return undefined;
     throw new KnownError('E_CREDENTIALS', `${program} get: failed for "${server}": ${printable(output.trim(), 300)}`);
   }
   return parseAnswer(output, program);
+}
+
+export interface StoredLogin {
+  server: string;
+  username: string;
+  password: string;
+}
+
+/** The password goes by standard input, where no list of processes shows it. @throws KnownError `E_CREDENTIALS` */
+export async function storeWithHelper(
+  name: string,
+  { server, username, password }: StoredLogin,
+  env: NodeJS.ProcessEnv,
+): Promise<void> {
+  const input = JSON.stringify({ ServerURL: server, Username: username, Secret: password });
+  await change({ program: programOf(name), action: 'store' }, { input, server, secret: password }, env);
+}
+
+/** @throws KnownError `E_CREDENTIALS` */
+export async function eraseWithHelper(name: string, server: string, env: NodeJS.ProcessEnv): Promise<void> {
+  await change({ program: programOf(name), action: 'erase' }, { input: server, server }, env);
+}
+
+async function change(
+  call: HelperCall,
+  { input, server, secret = '' }: { input: string; server: string; secret?: string },
+  env: NodeJS.ProcessEnv,
+): Promise<void> {
+  const { status, output } = await runHelper(call, input, env);
+  if (status === 0) return;
+  const said = secret === '' ? output : output.replaceAll(secret, '***');
+  const why = printable(said.trim(), 300);
+  throw new KnownError('E_CREDENTIALS', `${call.program} ${call.action}: failed for "${server}": ${why}`);
+}
+
+function programOf(name: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) return `docker-credential-${name}`;
+  throw new KnownError('E_CREDENTIALS', `"${printable(name, 100)}" is not a name of a credential helper`);
+}
+
+interface HelperCall {
+  program: string;
+  action: 'get' | 'store' | 'erase';
 }
 
 function parseAnswer(output: string, program: string): Credentials | undefined {
@@ -45,13 +86,13 @@ function parseAnswer(output: string, program: string): Credentials | undefined {
 }
 
 function runHelper(
-  program: string,
+  { program, action }: HelperCall,
   input: string,
   env: NodeJS.ProcessEnv,
 ): Promise<{ status: number | null; output: string }> {
   const childEnv = Object.fromEntries(Object.entries(env).filter(([key]) => passedVariables.test(key)));
   return new Promise((resolve, reject) => {
-    const child = spawn(program, ['get'], { env: childEnv, stdio: ['pipe', 'pipe', 'ignore'] });
+    const child = spawn(program, [action], { env: childEnv, stdio: ['pipe', 'pipe', 'ignore'] });
     const stop = (error: unknown) => {
       clearTimeout(timer);
       child.kill('SIGKILL');
@@ -60,7 +101,7 @@ function runHelper(
       reject(error);
     };
     const fail = (problem: string, more: { cause?: unknown; hint?: string } = {}) =>
-      stop(new KnownError('E_CREDENTIALS', `${program} get: ${problem}`, more));
+      stop(new KnownError('E_CREDENTIALS', `${program} ${action}: ${problem}`, more));
     const timer = setTimeout(() => fail(`no answer within ${timeoutMs / 1000} s`), timeoutMs);
     const chunks: Buffer[] = [];
     let length = 0;

@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { KnownError } from '../../store/errors.js';
 import type { Api } from './api.js';
 import { createAuthorizer } from './authorizer.js';
+import type { Credentials } from './credentials.js';
 import { createEndpoint } from './endpoint.js';
 import type { EndpointPlan, PlannedEndpoint } from './endpoint-plan.js';
 import type { FailureKind, Judgement } from './failure-kind.js';
@@ -62,6 +63,10 @@ export interface EndpointSetOptions {
   /** What holds for all endpoints. */
   readonly transport: TransportSettings;
   readonly onFailover: ((failover: Failover) => void) | undefined;
+  /** Of tokens, besides what registries ask for. */
+  readonly scopes?: () => readonly string[];
+  /** Instead of what is stored for an endpoint. */
+  readonly credentials?: Credentials;
 }
 
 /** There is somebody else to ask, so a mirror that is not there is not waited for as long as a registry. */
@@ -107,17 +112,19 @@ export function openEndpoints({ endpoints: planned }: EndpointPlan, options: End
 function openEndpoint(
   planned: PlannedEndpoint,
   id: number,
-  { subject, env, signal, transport: common, isLast }: EndpointSetOptions & { isLast: boolean },
+  { subject, env, signal, transport: common, scopes, credentials, isLast }: EndpointSetOptions & { isLast: boolean },
 ): LiveEndpoint {
   const { path, domain, headers } = planned;
   const transport = openTransport(transportSettings(planned, common, isLast));
   const authorizer = createAuthorizer({
     path,
+    ...(scopes && { scopes }),
     subject,
     transport,
     signal,
     // Most pulls of public images never get here, so the code that starts helper programs is loaded on demand.
-    findCredentials: async () => (await import('./credentials.js')).findCredentials(domain, path, env),
+    findCredentials: async () =>
+      credentials ?? (await (await import('./credentials.js')).findCredentials(domain, path, env)),
   });
   const api: Api = {
     endpoint: createEndpoint(planned.bases, isPlainHere),

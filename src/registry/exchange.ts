@@ -1,5 +1,5 @@
 /** One request over node:http or node:https, redirects included, up to the head of the answer. */
-import { type IncomingMessage, type OutgoingHttpHeaders, request as requestPlain } from 'node:http';
+import { type ClientRequest, type IncomingMessage, type OutgoingHttpHeaders, request as requestPlain } from 'node:http';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { KnownError } from '../../store/errors.js';
@@ -10,8 +10,12 @@ import type { Timeouts } from './settings.js';
 import type { Agent, Transport } from './transport.js';
 
 export interface ExchangeOptions {
-  readonly method: 'GET' | 'HEAD';
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
   readonly url: URL;
+  /** `url` was named by an answer and is of another origin than that: it is sent nothing secret. */
+  readonly isForeign?: boolean;
+  /** Such a request is sent once, and a redirect is its answer. */
+  readonly body?: RequestBody | undefined;
   readonly headers: OutgoingHttpHeaders;
   /** Sent to the origin of `url` only, as is `authorization`. */
   readonly ownHeaders: OutgoingHttpHeaders;
@@ -20,6 +24,9 @@ export interface ExchangeOptions {
   readonly signal: AbortSignal | undefined;
   readonly onPhase?: OnPhase | undefined;
 }
+
+/** Writes a body and ends the request. @throws what the body cannot be made for; the connection's failures are not its own */
+export type RequestBody = (request: ClientRequest) => Promise<void>;
 
 export interface Exchange {
   readonly response: IncomingMessage;
@@ -32,11 +39,12 @@ export interface Exchange {
 
 /** @throws KnownError `E_NETWORK`, `E_TLS`, `E_REGISTRY`, `E_CANCELLED` */
 export async function exchange(options: ExchangeOptions): Promise<Exchange> {
-  let hop = firstHop(options.url);
+  let hop: Hop = { ...firstHop(options.url), foreign: options.isForeign ?? false };
   for (;;) {
     const response = await sendOnLiveSocket(hop, options);
     const status = response.statusCode ?? 0;
-    if (!isRedirect(status)) return { response, status, url: hop.url, foreign: hop.foreign };
+    if (!isRedirect(status) || options.body !== undefined)
+      return { response, status, url: hop.url, foreign: hop.foreign };
     response.destroy();
     hop = nextHop(hop, response.headers.location);
   }
@@ -52,7 +60,8 @@ async function sendOnLiveSocket(hop: Hop, options: ExchangeOptions): Promise<Inc
     const agent = transport.agentFor(hop.url);
     const outcome = await send(hop, options, agent);
     if (outcome.response !== undefined) return outcome.response;
-    const again = outcome.wasReused || transport.revise(hop.url, agent, outcome.error);
+    const mayRepeat = options.body === undefined && outcome.wasReused;
+    const again = mayRepeat || transport.revise(hop.url, agent, outcome.error);
     if (!again || signal?.aborted) throw networkError(outcome.error, method, hop.url);
   }
 }
@@ -67,7 +76,8 @@ function send({ url, foreign }: Hop, options: ExchangeOptions, agent: Agent): Pr
     // Loaded when it is needed, as all of TLS.
     const open = url.protocol === 'https:' ? process.getBuiltinModule('node:https').request : requestPlain;
     const request = open(url, { method, headers, agent, ...(signal && { signal }) });
-    const phases = watchPhases(url, transport.settings.timeouts, (error) => request.destroy(error));
+    const { body } = options;
+    const phases = watchPhases(url, transport.settings.timeouts, (error) => request.destroy(error), body !== undefined);
     if (options.onPhase !== undefined) timePhases(request, options.onPhase);
     request.once('socket', (socket) => phases.socket(socket, request.reusedSocket));
     request.once('response', (response) => {
@@ -80,21 +90,36 @@ function send({ url, foreign }: Hop, options: ExchangeOptions, agent: Agent): Pr
       const timedOut = error instanceof KnownError;
       resolve({ error, wasReused: request.reusedSocket && !timedOut });
     });
-    request.end();
+    if (body === undefined) request.end();
+    else body(request).then(phases.sent, (error) => request.destroy(error));
   });
 }
 
 /** Node's type declarations do not know that it tells whether the handshake is still to be done. */
 type SecuringSocket = TLSSocket & { readonly secureConnecting: boolean };
 
-/** One timer at a time: until the connection stands, then until the answer begins. */
-function watchPhases(url: URL, { connectMs, responseMs }: Timeouts, fail: (error: Error) => void) {
+/**
+ * One timer at a time: until the connection stands, then until the answer begins. While a body is sent, which watches its own progress,
+ * no answer is expected; what it means to the server may take as long as any answer of the API.
+ */
+function watchPhases(
+  url: URL,
+  { connectMs, responseMs, apiMs }: Timeouts,
+  fail: (error: Error) => void,
+  hasBody: boolean,
+) {
   const start = (ms: number, phase: string) =>
     setTimeout(() => fail(timeoutError(`${url.host} ${phase} within ${ms / 1000} s`)), ms);
   let timer = start(connectMs, 'cannot be connected');
-  const connected = () => {
+  let [isConnected, isSent, isOver] = [false, !hasBody, false];
+  const next = () => {
+    if (isOver || !isConnected) return;
     clearTimeout(timer);
-    timer = start(responseMs, 'does not answer');
+    if (isSent) timer = start(hasBody ? apiMs : responseMs, 'does not answer');
+  };
+  const connected = () => {
+    isConnected = true;
+    next();
   };
   return {
     socket(socket: Socket, reused: boolean) {
@@ -103,6 +128,13 @@ function watchPhases(url: URL, { connectMs, responseMs }: Timeouts, fail: (error
       if (reused || !pending) connected();
       else socket.once(secure ? 'secureConnect' : 'connect', connected);
     },
-    end: () => clearTimeout(timer),
+    sent() {
+      isSent = true;
+      next();
+    },
+    end() {
+      isOver = true;
+      clearTimeout(timer);
+    },
   };
 }

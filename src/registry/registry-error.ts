@@ -11,6 +11,8 @@ export interface Subject {
   readonly name: string;
   /** The name with tag or digest, when a manifest was asked for. */
   readonly reference?: string;
+  /** It was not to be pulled, but written to. */
+  readonly isPush?: boolean;
 }
 
 export interface ErrorAnswer {
@@ -75,10 +77,14 @@ function limitHint({ headers }: ErrorAnswer): string {
   return `${when}; with a login ('docker login') the limit may be higher`;
 }
 
-function explain(code: string, text: string, status: number, { name, reference }: Subject): KnownError {
+function explain(code: string, text: string, status: number, { name, reference, isPush }: Subject): KnownError {
   if (code === 'MANIFEST_UNKNOWN' && reference !== undefined)
     return new KnownError('E_NOT_FOUND', `manifest for ${reference} not found: ${text}`);
   if (code === 'NAME_UNKNOWN') return new KnownError('E_NOT_FOUND', `repository ${name} not found: ${text}`);
+  if (code === 'DENIED' && isPush)
+    return new KnownError('E_DENIED', text, {
+      hint: `log in with 'tsimage login' as somebody who may write to ${name}`,
+    });
   if (code === 'DENIED')
     return new KnownError(
       'E_DENIED',

@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { acquire, type HeldLock, removeLockFile } from '../../store/fs/lock.js';
 import { randomId } from '../../store/fs/random-id.js';
+import { recordUse } from '../../store/images/last-use.js';
 import { createWritableLayer } from '../../store/layers/writable-layer.js';
 import { parseChainId } from '../../store/oci/digest.js';
 import { containerFiles, makeContainerFolders } from '../containers/container-files.js';
@@ -42,7 +43,7 @@ export async function createContainer(
   try {
     writeRecord(root, record);
     await pinLayers(root, record);
-    await makeVolumes(root, record);
+    await makeVolumes(root, record, spec.userns);
     record.request = { config: image.config, command: [...command], options };
     if (restart !== undefined) record.restart = restart;
     writeRecord(root, record);
@@ -82,6 +83,7 @@ export async function beginContainer(
     mkdirSync(files.dir, 0o700);
     if (record.name === '') record.name = claimRandomName(root, id);
     else claimName(root, record.name, id);
+    recordUse(root, image.id);
   } catch (error) {
     removeContainer(root, record);
     lock.release();

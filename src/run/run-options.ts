@@ -75,6 +75,8 @@ export interface RunOptions {
   name?: string;
   autoRemove?: boolean;
   interactive?: boolean;
+  /** Whether its input ends with that of who is attached to it; default true. */
+  stdinOnce?: boolean;
   tty?: boolean;
   /** Replaces the image's; an empty list clears it, and the image's command with it. */
   entrypoint?: string[];

@@ -72,12 +72,13 @@ async function runToTheEnd(request: RunRequest, start: Start): Promise<RunResult
   const { root, record, spec, cgroup, hooks } = start;
   for (const warning of [...spec.warnings, ...cgroup.warnings]) onWarning?.(warning);
   await pinLayers(root, record);
-  await makeVolumes(root, record);
+  await makeVolumes(root, record, spec.userns);
   recordEvent(root, record, 'create');
   if (!record.autoRemove) {
     noteStart(record, request);
     writeRecord(root, record);
   }
+  recordEvent(root, record, 'attach');
   recordEvent(root, record, 'start');
   const exitCode = await runInLayers(start);
   hooks?.ended({ root, mountId: record.mountId, cgroups: record.cgroups });

@@ -2,6 +2,7 @@
 import { chownSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { mountOverlay } from '../../store/linux/overlay.js';
+import { parseChainId } from '../../store/oci/digest.js';
 import { layerDirs, overlayHome, readLower } from '../../store/overlay2/layer-dir.js';
 import { type ContainerFiles, containerFiles } from '../containers/container-files.js';
 import { type ContainerRecord, writeRecord } from '../containers/container-record.js';
@@ -12,6 +13,7 @@ import { mountsOfHost } from './mounts/mounts-of-host.js';
 import type { RunHooks } from './run-hooks.js';
 import type { ImageRunConfig, RunOptions } from './run-options.js';
 import { type ContainerSpec, containerSpec } from './spec/container-spec.js';
+import { holdStack } from './start/hold-stack.js';
 import { hostArchitecture, launch } from './start/launch.js';
 import type { UserNamespace } from './userns/user-namespace.js';
 
@@ -57,6 +59,8 @@ export interface Start {
 /** Mounts and runs, and settles with the exit status of the command when the container has ended. */
 export async function runInLayers({ root, record, spec, cgroup, joined, runtime, hooks }: Start): Promise<number> {
   const files = containerFiles(root, record.id);
+  const { chainId } = record.image;
+  using _stack = await holdStack(root, chainId === undefined ? undefined : parseChainId(chainId));
   writeFiles(files, spec);
   const diff = layerDirs(root, record.mountId).diff;
   using userNamespace = spec.userns === undefined ? undefined : await prepareUserNamespace(spec.userns, files, diff);

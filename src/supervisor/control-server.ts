@@ -8,15 +8,15 @@ import {
   packError,
   type ServerMessage,
 } from '../containers/control/protocol.js';
+import type { OutputSink } from '../run/start/attachable-streams.js';
 import type { SupervisedContainer } from './supervised-container.js';
-import type { OutputSink } from './supervised-streams.js';
 
 export interface ControlServer {
   /** Takes a new connection. */
   serve(socket: Socket): void;
   /** To everybody who is attached. */
   readonly output: OutputSink;
-  /** Tells them of the end, and ends all connections. */
+  /** Tells them of the end, and ends all connections; settles when everybody has taken what was for them, or is gone. */
   finish(exitCode: number): Promise<void>;
 }
 
@@ -31,7 +31,7 @@ export interface Controlled {
 export function createControlServer({ container, start, ended }: Controlled): ControlServer {
   const attached = new Set<FramedConnection>();
   const all = new Set<FramedConnection>();
-  const answers = new Set<Promise<void>>();
+  const answers = new Map<FramedConnection, Set<Promise<void>>>();
 
   async function perform(request: ClientMessage, connection: FramedConnection): Promise<Partial<ControlAnswer>> {
     const it = container();
@@ -41,15 +41,20 @@ export function createControlServer({ container, start, ended }: Controlled): Co
         return {};
       case 'attach':
         if (request.output) attached.add(connection);
+        it.note('attach');
         return { tty: it.options.tty ?? false };
       case 'resize':
-        it.streams?.resize(request.size);
+        it.resize(request.size);
+        return {};
+      case 'detach':
+        attached.delete(connection);
+        it.note('detach');
         return {};
       case 'kill':
         it.kill(request.signal);
         return {};
       case 'stop':
-        await it.stop(request.signal, request.timeoutMs, ended);
+        await it.stop(request, ended);
         return { exitCode: await ended };
       case 'pause':
         it.pause();
@@ -82,21 +87,36 @@ export function createControlServer({ container, start, ended }: Controlled): Co
     await connection.send(frame.message, JSON.stringify(message));
   }
 
+  async function takeInput(payload: Buffer, connection: FramedConnection): Promise<void> {
+    await container().streams?.input(payload);
+    await connection.send(frame.taken, '');
+  }
+
+  /** Each at its own pace: one that does not read keeps nobody from hearing. */
+  async function bidFarewell(connection: FramedConnection, event: ServerMessage): Promise<void> {
+    if (attached.has(connection)) await connection.send(frame.message, JSON.stringify(event));
+    await Promise.all(answers.get(connection) ?? []);
+    connection.close();
+    await connection.closed;
+  }
+
   return {
     serve(socket) {
       const connection = frameConnection(socket, (type, payload) => {
-        if (type === frame.data) return container().streams?.input(payload);
-        if (type === frame.end) container().streams?.endInput();
-        // Not waited for: what takes long must not keep input from the container.
-        if (type !== frame.message) return undefined;
-        const answered = answer(JSON.parse(payload.toString()), connection).then(() => void answers.delete(answered));
-        answers.add(answered);
-        return undefined;
+        // Nothing is waited for: neither requests nor input must keep the other from the container.
+        if (type === frame.data) void takeInput(payload, connection);
+        if (type === frame.end && container().options.stdinOnce !== false) container().streams?.endInput();
+        if (type !== frame.message) return;
+        const answered = answer(JSON.parse(payload.toString()), connection).then(() => void open.delete(answered));
+        open.add(answered);
       });
+      const open = new Set<Promise<void>>();
+      answers.set(connection, open);
       all.add(connection);
       void connection.closed.then(() => {
         attached.delete(connection);
         all.delete(connection);
+        answers.delete(connection);
       });
     },
     async output(stream, chunk) {
@@ -105,10 +125,7 @@ export function createControlServer({ container, start, ended }: Controlled): Co
     },
     async finish(exitCode) {
       const event: ServerMessage = { event: 'end', exitCode };
-      for (const connection of attached) await connection.send(frame.message, JSON.stringify(event));
-      await Promise.all(answers);
-      for (const connection of all) connection.close();
-      await Promise.all([...all].map(({ closed }) => closed));
+      await Promise.all([...all].map((connection) => bidFarewell(connection, event)));
     },
   };
 }

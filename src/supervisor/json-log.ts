@@ -2,7 +2,7 @@
  * Docker's json-file log: one JSON object a line, `{"log":"text\n","stream":"stdout","time":"2026-11-25T10:00:00.123456789Z"}`. A line
  * longer than 16 KiB is split; only the last piece ends in a newline.
  */
-import { closeSync, fstatSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 
 export interface LogOptions {
   /** Bytes after which a new file is begun; absent for never. */
@@ -22,9 +22,11 @@ export interface JsonLog {
 
 const LONGEST_LINE = 16 * 1024;
 const NEWLINE = 0x0a;
+/** A link in its place would let the container choose what is appended to another file. */
+const OPEN_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW;
 
 export function openJsonLog(path: string, { logMaxSize: maxSize, logMaxFiles: maxFiles = 1 }: LogOptions): JsonLog {
-  let fd = openSync(path, 'a', 0o640);
+  let fd = openSync(path, OPEN_FLAGS, 0o640);
   let size = fstatSync(fd).size;
   const rest: Record<LogStream, Buffer> = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) };
   const rotate = (): void => {
@@ -32,7 +34,7 @@ export function openJsonLog(path: string, { logMaxSize: maxSize, logMaxFiles: ma
     for (let number = maxFiles - 1; number > 0; number--)
       renameIfThere(number === 1 ? path : `${path}.${number - 1}`, `${path}.${number}`);
     if (maxFiles <= 1) rmSync(path, { force: true });
-    fd = openSync(path, 'a', 0o640);
+    fd = openSync(path, OPEN_FLAGS, 0o640);
     size = 0;
   };
   const put = (text: string): void => {

@@ -26,8 +26,6 @@ import { SupervisedContainer } from './supervised-container.js';
 
 /** The descriptor of the first connection. */
 const FIRST_CONNECTION = 3;
-/** How long those who are connected may take to hear of the end. */
-const FAREWELL_MS = 2000;
 const PATIENCE_MS = 1000;
 const LOOK_MS = 10;
 const NEWLINE = 0x0a;
@@ -40,7 +38,9 @@ export async function supervise(): Promise<void> {
   const { root, id } = JSON.parse(wanted) as { root: string; id: string };
   process.title = `tspull-supervisor ${id} ${root}`;
   try {
-    await standBy(root, id, first);
+    const farewell = await standBy(root, id, first);
+    // It holds nothing any more: whoever reads slowly, or is frozen, is only in the way of this process.
+    await farewell();
   } catch (error) {
     const words = `${error instanceof Error ? error.stack : String(error)}\n`;
     writeFileSync(join(containerFiles(root, id).dir, 'supervisor.log'), words, { flag: 'a', mode: 0o600 });
@@ -61,7 +61,8 @@ async function firstLine(socket: Socket): Promise<string | undefined> {
   }
 }
 
-async function standBy(path: string, id: string, first: Socket): Promise<void> {
+/** @returns what remains to be done when the container has ended and others may have it */
+async function standBy(path: string, id: string, first: Socket): Promise<() => Promise<void>> {
   using store = await openForRunning(path);
   const { root } = store;
   const files = containerFiles(root, id);
@@ -110,7 +111,7 @@ async function standBy(path: string, id: string, first: Socket): Promise<void> {
   first.on('close', () => running ?? settle(leave(record.exitCode ?? 0)));
   control.serve(first);
   const exitCode = await ended;
-  await Promise.race([control.finish(exitCode), new Promise((resolve) => setTimeout(resolve, FAREWELL_MS).unref())]);
+  return () => control.finish(exitCode);
 }
 
 /** Somebody who sweeps may have the lock for a moment; somebody who has it for longer is another supervisor. */

@@ -9,7 +9,9 @@ import {
   type RestartPolicy,
   writeRecord,
 } from '../containers/container-record.js';
+import type { WindowSize } from '../containers/control/protocol.js';
 import { recordEvent } from '../containers/events/journal.js';
+import { ownStopSignal, sendSignal } from '../containers/signals.js';
 import { containerLimits } from '../run/cgroup/limits.js';
 import { wasOutOfMemory } from '../run/cgroup/memory-events.js';
 import { updateLimits } from '../run/cgroup/update-limits.js';
@@ -17,6 +19,7 @@ import { joinedBy } from '../run/join/joined-by.js';
 import type { ImageRunConfig, RunOptions } from '../run/run-options.js';
 import { healthCheck } from '../run/spec/health.js';
 import { hostFacts } from '../run/spec/host-facts.js';
+import { type AttachableStreams, type OutputSink, pipeStreams, ptyStreams } from '../run/start/attachable-streams.js';
 import { openGuard } from '../run/start/guard.js';
 import type { Stage2Process } from '../run/start/stage2-process.js';
 import { makeCgroup, runInLayers, specOf } from '../run/start-container.js';
@@ -24,8 +27,8 @@ import { setFrozen } from './freeze.js';
 import { monitorHealth } from './health-monitor.js';
 import { openJsonLog, timestamp } from './json-log.js';
 import { createRestarts } from './restart-policy.js';
-import { type OutputSink, pipeStreams, ptyStreams, type SupervisedStreams } from './supervised-streams.js';
 
+const SIGKILL = 9;
 /** Docker's status for a container that could not be started. */
 const FAILED = 125;
 
@@ -34,10 +37,13 @@ export class SupervisedContainer {
   readonly record: ContainerRecord;
   readonly options: RunOptions;
   readonly #output: OutputSink;
-  streams: SupervisedStreams | undefined;
+  streams: AttachableStreams | undefined;
   #process: Stage2Process | undefined;
   /** Interrupts the wait before a restart. */
   #wake = new AbortController();
+  /** Somebody ends it: this run is the last one, whatever the policy. */
+  #isEnding = false;
+  #size: WindowSize | undefined;
 
   /** @param output is told everything that the container writes, besides the log */
   constructor(root: string, record: ContainerRecord, output: OutputSink) {
@@ -55,6 +61,7 @@ export class SupervisedContainer {
    */
   async run(onStarted: () => void): Promise<number> {
     const restarts = createRestarts(() => this.policy);
+    this.#isEnding = false;
     this.#change({ stopped: false, restartCount: 0 });
     for (;;) {
       const began = performance.now();
@@ -62,13 +69,13 @@ export class SupervisedContainer {
       const waitMs = restarts.after({
         exitCode,
         ranMs: performance.now() - began,
-        stopped: this.record.stopped ?? false,
+        stopped: this.#isEnding,
       });
       if (waitMs === undefined) return exitCode;
       this.#change({ state: 'restarting', restartCount: restarts.count });
       this.#wake = new AbortController();
       await delay(waitMs, undefined, { signal: this.#wake.signal }).catch(rethrowUnlessAborted);
-      if (this.record.stopped) {
+      if (this.#isEnding) {
         this.#change({ state: 'exited' });
         return exitCode;
       }
@@ -112,7 +119,13 @@ export class SupervisedContainer {
     using joined = await joinedBy(root, options);
     const spec = specOf(record, joined);
     const cgroup = makeCgroup(root, spec, record);
-    const streams = spec.tty ? ptyStreams(sink) : pipeStreams(spec.interactive, sink);
+    const own = spec.tty ? ptyStreams(sink, this.#size) : pipeStreams(spec.interactive, sink);
+    const finished = (): Promise<void> => {
+      // In the pid namespace of another container or of the host they would go on, and hold the outputs.
+      for (const folder of record.cgroups) killProcesses(folder);
+      return own.finished();
+    };
+    const streams = { ...own, finished };
     const guard = openGuard();
     let stopChecks: (() => void) | undefined;
     try {
@@ -167,11 +180,33 @@ export class SupervisedContainer {
     this.#event('die', { exitCode: String(end.exitCode) });
   }
 
-  /** @throws KnownError when it is not running */
+  /**
+   * As with Docker, whatever ends because of it is not started again by a policy. Only one that has a stop signal of its own is meant to
+   * live on after others.
+   *
+   * @throws KnownError when it is not running
+   */
   kill(signal: number): void {
     const { pid } = this.#running(`Cannot kill container: ${this.record.name}`);
+    this.#change({ stopped: true });
+    const isTheEnd = signal === SIGKILL || [undefined, signal].includes(ownStopSignal(this.record));
+    if (isTheEnd) this.#isEnding = true;
     sendSignal(pid, signal);
     this.#event('kill', { signal: String(signal) });
+    if (isTheEnd && this.record.state === 'paused') this.unpause();
+  }
+
+  /** What a terminal of its own shows, in this run and the next ones. */
+  resize(size: WindowSize): void {
+    this.#size = size;
+    if (!this.options.tty || this.streams === undefined) return;
+    this.streams.resize(size);
+    this.#event('resize', { height: String(size.rows), width: String(size.columns) });
+  }
+
+  /** Somebody has joined its streams, or let go of them. */
+  note(action: 'attach' | 'detach'): void {
+    this.#event(action);
   }
 
   pause(): void {
@@ -189,9 +224,17 @@ export class SupervisedContainer {
     this.#event('unpause');
   }
 
-  /** From now on no policy starts it. Ends it, if need be by force; the caller waits for {@link run}. */
-  async stop(signal: number, timeoutMs: number, ended: Promise<unknown>): Promise<void> {
-    this.#change({ stopped: true });
+  /**
+   * Ends it, if need be by force; the caller waits for {@link run}.
+   *
+   * @param forGood no policy starts it from now on; else it is as if the machine were turned off
+   */
+  async stop(
+    { signal, timeoutMs, forGood }: { signal: number; timeoutMs: number; forGood: boolean },
+    ended: Promise<unknown>,
+  ): Promise<void> {
+    this.#isEnding = true;
+    if (forGood) this.#change({ stopped: true });
     this.#wake.abort();
     const { pid } = this.record;
     if (this.#process === undefined || pid === undefined) return;
@@ -243,14 +286,6 @@ export class SupervisedContainer {
   #change(change: { [Key in keyof ContainerRecord]?: ContainerRecord[Key] | undefined }): void {
     Object.assign(this.record, change);
     writeRecord(this.root, this.record);
-  }
-}
-
-function sendSignal(pid: number, signal: number): void {
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    if (!isErrno(error, 'ESRCH')) throw error;
   }
 }
 

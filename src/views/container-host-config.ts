@@ -16,7 +16,9 @@ export function hostConfigOf(record: ContainerRecord): Record<string, unknown> {
     mount.type === 'tmpfs' ? [[mount.target, mount.options ?? '']] : [],
   );
   return {
-    Binds: list(binds.map(({ source, target, readonly }) => `${source}:${target}${readonly ? ':ro' : ''}`)),
+    Binds: list(
+      binds.map(({ name, source, target, readonly }) => `${name ?? source}:${target}${readonly ? ':ro' : ''}`),
+    ),
     ContainerIDFile: '',
     LogConfig: { Type: options.logDriver ?? 'json-file', Config: logOptions(options) },
     NetworkMode: networkModeOf(record),
@@ -33,6 +35,7 @@ export function hostConfigOf(record: ContainerRecord): Record<string, unknown> {
     DnsSearch: options.dnsSearch ?? [],
     ExtraHosts: list(options.extraHosts),
     GroupAdd: list(options.groupAdd),
+    Init: options.init ? true : null,
     IpcMode: options.ipc ?? 'private',
     Cgroup: '',
     Links: null,
@@ -93,7 +96,7 @@ function resources(options: RunOptions): Record<string, unknown> {
     MemorySwappiness: options.memorySwappiness ?? null,
     OomKillDisable: options.oomKillDisable ?? false,
     PidsLimit: options.pidsLimit ?? null,
-    Ulimits: ulimits.length === 0 ? null : ulimits,
+    Ulimits: ulimits,
     CpuCount: 0,
     CpuPercent: 0,
     IOMaximumIOps: 0,

@@ -103,7 +103,7 @@ function containerConfig(record: ContainerRecord): object {
     AttachStderr: false,
     Tty: options.tty ?? false,
     OpenStdin: interactive,
-    StdinOnce: false,
+    StdinOnce: interactive && options.stdinOnce !== false,
     Env: mergedEnvironment(options.env ?? [], image.Env ?? []),
     Cmd: command.length === 0 ? null : command,
     ...(health && { Healthcheck: health }),

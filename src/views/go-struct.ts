@@ -4,7 +4,7 @@ import type { GoStruct, GoValue } from '../template/values.js';
 /** Members of inspect that are maps in Docker's types: their keys are data, and JSON has them sorted. */
 const maps = ['Labels', 'Data', 'Config.LogConfig', 'Networks', 'Ports', 'PortBindings', 'Tmpfs', 'Sysctls'];
 /** Members that JSON has only when there is something in them. */
-const optional = ['Tmpfs', 'Sysctls', 'StopSignal'];
+const optional = ['Tmpfs', 'Sysctls', 'StopSignal', 'Init'];
 
 /** A document as Docker's own structs have it, so that members keep their order and numbers are numbers. */
 export function goStruct(type: string, document: Readonly<Record<string, unknown>>): GoStruct {

@@ -12,7 +12,7 @@
 import { KnownError } from '../errors.js';
 import type { FileRange } from '../fs/file-range.js';
 import { verifyDigest } from '../oci/descriptor.js';
-import { type DiffId, type Digest, isDigest } from '../oci/digest.js';
+import { type ChainId, chainIdsOf, type DiffId, type Digest, isDigest } from '../oci/digest.js';
 import { fieldsOf, stringField, stringsField, wrong, wrongField } from '../oci/fields.js';
 import { type ImageConfig, layersDoNotMatch, maxConfigBytes, parseImageConfig } from '../oci/image-config.js';
 import { assertStackable, maxManifestBytes } from '../oci/manifest.js';
@@ -41,7 +41,8 @@ export interface ArchivedImage {
 export interface ArchivedLayer {
   /** Of the uncompressed layer; the file may be compressed. */
   readonly diffId: DiffId;
-  readonly range: FileRange;
+  /** Undefined where a bundle relies on a layer that is there already. */
+  readonly range: FileRange | undefined;
   /** Of the file, where its name promises one. */
   readonly digest: Digest | undefined;
 }
@@ -73,18 +74,27 @@ function notADockerArchive(files: ImageFiles): KnownError {
   });
 }
 
-/** @throws KnownError E_ARCHIVE, E_DOCUMENT, E_UNSUPPORTED, E_VERIFY */
-export function openArchivedImage(files: ImageFiles, documents: DocumentReader, image: ListedImage): ArchivedImage {
+/**
+ * @param base of a bundle: the layers of these chainIDs, and those below them, may be missing
+ * @throws KnownError E_ARCHIVE, E_DOCUMENT, E_UNSUPPORTED, E_VERIFY
+ */
+export function openArchivedImage(
+  files: ImageFiles,
+  documents: DocumentReader,
+  image: ListedImage,
+  base: ReadonlySet<ChainId> = new Set(),
+): ArchivedImage {
   const configBytes = documents.read(image.config, 'the image config', maxConfigBytes);
   const promised = blobDigest(image.config) ?? configDigest(image.config);
   if (promised !== undefined) verifyDigest(configBytes, promised, 'image config');
   const config = parseImageConfig(configBytes);
   assertStackable(image.layers.length);
+  const uppermost = chainIdsOf(config.diffIds).findLastIndex((chainId) => base.has(chainId));
   const layers = image.layers.map((path, at): ArchivedLayer => {
     const diffId = config.diffIds[at];
     if (diffId === undefined) throw layersDoNotMatch();
     const range = files.find(path);
-    if (range === undefined) throw missingFile(files, path, `layer ${at}`);
+    if (range === undefined && at > uppermost) throw missingFile(files, path, `layer ${at}`);
     return { diffId, range, digest: blobDigest(path) };
   });
   if (layers.length !== config.diffIds.length) throw layersDoNotMatch();

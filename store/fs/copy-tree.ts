@@ -10,6 +10,7 @@ import {
   fchmodSync,
   fchownSync,
   fstatSync,
+  ftruncateSync,
   lstatSync,
   readdirSync,
   readlinkSync,
@@ -17,7 +18,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { isErrno, KnownError } from '../errors.js';
-import { O_PATH, RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS } from '../linux/flags.js';
+import { O_PATH, RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, RESOLVE_NO_XDEV } from '../linux/flags.js';
 import {
   chownAt,
   linkAt,
@@ -31,6 +32,7 @@ import {
   unlinkAt,
 } from '../linux/inode.js';
 import { cstring } from '../linux/libc.js';
+import { nextData } from '../linux/sparse.js';
 import { getXattr, listXattrs, setXattr } from '../linux/xattr.js';
 import { printable } from '../printable.js';
 
@@ -39,13 +41,18 @@ const OPEN_DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_
 const DEEPEST = 1000;
 const COPY_BYTES = 1024 * 1024;
 
+export interface Owner {
+  uid: number;
+  gid: number;
+}
+
 export interface CopyOptions {
   /** Instead of the owners that the source has. */
-  owner?: { uid: number; gid: number };
+  owner?: Owner | ((source: Owner) => Owner) | undefined;
 }
 
 interface Copy {
-  owner: { uid: number; gid: number } | undefined;
+  owner: CopyOptions['owner'];
   target: number;
   buffer: Buffer;
   /** Where the first name of a file with several lies: path below the target. */
@@ -72,14 +79,20 @@ export function copyEntries(source: number, target: number, options: CopyOptions
   copyContent(newCopy(target, options), { source, target, path: Buffer.alloc(0), depth: 0 });
 }
 
-/** Copies one entry of a directory into another one, under a name of its own; what is there is replaced, directories are merged. */
+/**
+ * Copies one entry of a directory into another one, under a name of its own; what is there is replaced, directories are merged.
+ *
+ * @param from its `stats` say what it was when it was chosen: a link that takes its place meanwhile is not copied for it
+ */
 export function copyEntry(
-  from: { dir: number; name: Buffer },
+  from: { dir: number; name: Buffer; stats: BigIntStats | undefined },
   to: { dir: number; name: Buffer },
   options: CopyOptions = {},
 ): void {
-  const copy = newCopy(to.dir, options);
-  copyOne(copy, { source: from.dir, target: to.dir, path: Buffer.alloc(0), depth: 0 }, from.name, to.name);
+  const { dir, name, stats } = from;
+  if (stats === undefined || stats.isSocket()) return;
+  const level = { source: dir, target: to.dir, path: Buffer.alloc(0), depth: 0 };
+  copyKnown(newCopy(to.dir, options), level, { name, newName: to.name, stats });
 }
 
 function newCopy(target: number, { owner }: CopyOptions): Copy {
@@ -90,14 +103,21 @@ function copyContent(copy: Copy, level: Level): void {
   if (level.depth > DEEPEST)
     throw new KnownError('E_RUN', `the directory ${printable(level.path.toString())} lies too deep to be copied`);
   const names = readdirSync(`/proc/self/fd/${level.source}`, { encoding: 'buffer' }).sort(Buffer.compare);
-  for (const name of names) copyOne(copy, level, name, name);
+  for (const name of names) {
+    const stats = lstatSync(pathIn(level.source, name), { bigint: true, throwIfNoEntry: false });
+    if (stats !== undefined && !stats.isSocket()) copyKnown(copy, level, { name, newName: name, stats });
+  }
 }
 
-function copyOne(copy: Copy, level: Level, name: Buffer, newName: Buffer): void {
+interface Entry {
+  name: Buffer;
+  newName: Buffer;
+  stats: BigIntStats;
+}
+
+function copyKnown(copy: Copy, level: Level, { name, newName, stats }: Entry): void {
   const { source, target } = level;
   const from = pathIn(source, name);
-  const stats = lstatSync(from, { bigint: true, throwIfNoEntry: false });
-  if (stats === undefined || stats.isSocket()) return;
   const to = cstring(newName);
   if (stats.isDirectory()) {
     copyDirectory(copy, level, { from: cstring(name), to, path: Buffer.concat([level.path, newName, slash]) });
@@ -152,9 +172,14 @@ function makeDirectory(dir: number, name: Buffer): number {
   }
 }
 
-/** Removes what is in the way of something that is no directory. */
+/**
+ * Removes what is in the way of something that is no directory.
+ *
+ * @throws SyscallError EXDEV when something is mounted there: the kernel would unmount it in whatever other namespace it is mounted
+ */
 function makeWay(dir: number, name: Buffer): void {
   try {
+    closeSync(openAt2(dir, name, O_PATH | constants.O_NOFOLLOW, RESOLVE_NO_XDEV));
     unlinkAt(dir, name);
   } catch (cause) {
     if (isErrno(cause, 'ENOENT')) return;
@@ -180,18 +205,40 @@ function copyFile({ buffer }: Copy, it: { source: number; from: Buffer; target: 
   // Whatever it is by now: a fifo would block.
   const input = openAt(it.source, it.from, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
-    if (!fstatSync(input).isFile()) return;
+    const stats = fstatSync(input);
+    if (!stats.isFile()) return;
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
     const output = openAt(it.target, it.to, flags, 0o600);
     try {
-      for (let count = readSync(input, buffer); count > 0; count = readSync(input, buffer))
-        for (let at = 0; at < count; ) at += writeSync(output, buffer, at, count - at);
+      copyBytes(buffer, { input, output, size: stats.size, isSparse: stats.blocks * 512 < stats.size });
     } finally {
       closeSync(output);
     }
   } finally {
     closeSync(input);
   }
+}
+
+/**
+ * As many bytes as there were: somebody may add to the file for ever. Holes stay holes, or a file that takes no room where it is could
+ * fill the disk.
+ */
+function copyBytes(buffer: Buffer, it: { input: number; output: number; size: number; isSparse: boolean }): void {
+  const { input, output, size, isSparse } = it;
+  let at = 0;
+  while (at < size) {
+    const data = isSparse ? nextData(input, at) : { start: at, end: size };
+    if (data === undefined || data.start >= size) break;
+    const end = Math.min(data.end, size);
+    for (at = data.start; at < end; ) {
+      const count = readSync(input, buffer, 0, Math.min(buffer.length, end - at), at);
+      // It became shorter.
+      if (count === 0) return;
+      for (let done = 0; done < count; ) done += writeSync(output, buffer, done, count - done, at + done);
+      at += count;
+    }
+  }
+  if (isSparse) ftruncateSync(output, size);
 }
 
 function makeNode(dir: number, name: Buffer, { mode, rdev }: BigIntStats): void {
@@ -201,9 +248,15 @@ function makeNode(dir: number, name: Buffer, { mode, rdev }: BigIntStats): void 
   mknodAt(dir, name, Number(mode), major, minor);
 }
 
+function ownerFrom(owner: CopyOptions['owner'], stats: BigIntStats): Owner {
+  const source = { uid: Number(stats.uid), gid: Number(stats.gid) };
+  return typeof owner === 'function' ? owner(source) : (owner ?? source);
+}
+
 /** Owner first: changing it takes bits of the mode and capabilities away. */
 function finish({ owner }: Copy, stats: BigIntStats, to: { from: Buffer; dir: number; name: Buffer }): void {
-  chownAt(to.dir, to.name, owner?.uid ?? Number(stats.uid), owner?.gid ?? Number(stats.gid));
+  const { uid, gid } = ownerFrom(owner, stats);
+  chownAt(to.dir, to.name, uid, gid);
   if (!stats.isSymbolicLink()) {
     const fd = openAt(to.dir, to.name, O_PATH | constants.O_NOFOLLOW);
     try {
@@ -218,7 +271,8 @@ function finish({ owner }: Copy, stats: BigIntStats, to: { from: Buffer; dir: nu
 
 function copyDirectoryAttributes({ owner }: Copy, source: number, target: number): void {
   const stats = fstatSync(source, { bigint: true });
-  fchownSync(target, owner?.uid ?? Number(stats.uid), owner?.gid ?? Number(stats.gid));
+  const { uid, gid } = ownerFrom(owner, stats);
+  fchownSync(target, uid, gid);
   fchmodSync(target, Number(stats.mode) & 0o7777);
   copyXattrs(Buffer.from(`/proc/self/fd/${source}/.`), Buffer.from(`/proc/self/fd/${target}/.`));
   setTimesAt(target, cstring('.'), timeOf(stats.atimeNs), timeOf(stats.mtimeNs));

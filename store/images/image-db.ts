@@ -7,11 +7,12 @@
  *         parent                            0600  sha256:<hex> of the image it was built from
  *         lastUpdated                       0600  RFC 3339, when it was last tagged (not by pull or load)
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno } from '../errors.js';
 import { syncDirectory, writeFileDurably } from '../fs/atomic-file.js';
 import { ensureDirectory } from '../fs/exact-mode.js';
+import { readRegularFile } from '../fs/read-regular.js';
 import { digestOf, hexOf, type ImageId, parseImageId } from '../oci/digest.js';
 import { type ImageDocument, parseImageDocument } from './image-document.js';
 
@@ -99,9 +100,9 @@ function readImage(path: string, id: ImageId): ImageRecord | undefined {
 
 function readOptional(path: string): Buffer | undefined {
   try {
-    return readFileSync(path);
+    return readRegularFile(path);
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO')) return undefined;
     throw error;
   }
 }

@@ -1,8 +1,11 @@
 /** Reading and replacing `repositories.json`, and what to do when it is damaged. */
-import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isErrno, KnownError } from '../errors.js';
 import { syncDirectory, writeFileDurably } from '../fs/atomic-file.js';
+import { writeNewFile } from '../fs/exact-mode.js';
+import { readRegularFile } from '../fs/read-regular.js';
+import { digestOf } from '../oci/digest.js';
 import { parseRepositories, type Repositories, serializeRepositories } from './repositories.js';
 
 export function repositoriesPath(root: string): string {
@@ -35,9 +38,12 @@ export function readRepositories(root: string): Repositories {
 
 function readFrom(path: string): Repositories | undefined {
   try {
-    return parseRepositories(readFileSync(path, 'utf8'));
+    const bytes = readRegularFile(path);
+    if (bytes === undefined) throw new TypeError('it is no regular file');
+    return parseRepositories(bytes.toString('utf8'));
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return undefined;
+    if (isErrno(error, 'ELOOP', 'ENXIO')) throw new TypeError('it is no regular file', { cause: error });
     throw error;
   }
 }
@@ -69,36 +75,66 @@ export function updateRepositories(root: string, change: (current: Repositories)
 function writeRepositories(root: string, repositories: Repositories): void {
   const path = repositoriesPath(root);
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  writeFileDurably(path, serializeRepositories(repositories), 0o600);
-  keepCopy(path, lastGoodPath(root));
+  const text = serializeRepositories(repositories);
+  writeFileDurably(path, text, 0o600);
+  keepCopy(root, text);
 }
 
 /** Without a sync of its own: the file itself is durable, the copy only has to survive what happens to that file. */
-function keepCopy(path: string, copy: string): void {
+export function keepCopy(root: string, text: string): void {
+  const copy = lastGoodPath(root);
   const temporary = `${copy}.tmp`;
   rmSync(temporary, { force: true });
-  copyFileSync(path, temporary);
-  renameSync(temporary, copy);
+  try {
+    writeNewFile(temporary, copyOf(text), 0o600);
+    renameSync(temporary, copy);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** The names with the digest of the file that they are a copy of, which every reader passes over: it tells which of the two is wrong. */
+export function copyOf(text: string): string {
+  return `${text.slice(0, -1)},"sha256":"${digestOf(text)}"}`;
+}
+
+/** The digest in a copy, and whether the copy has just what that file had; undefined for no copy, or one of an earlier version. */
+export function digestInCopy(copy: string): { digest: string; isIntact: boolean } | undefined {
+  const match = /^(\{"Repositories":.*),"sha256":"(sha256:[0-9a-f]{64})"\}$/s.exec(copy);
+  if (match?.[1] === undefined || match[2] === undefined) return undefined;
+  return { digest: match[2], isIntact: digestOf(`${match[1]}}`) === match[2] };
 }
 
 /**
- * Makes a damaged file usable again: the last good copy takes its place, or an empty table when there is none. The
- * damaged file stays beside it as `repositories.json.damaged`. The caller holds the exclusive lock.
+ * Makes a damaged file usable again: the last good copy takes its place; or what makes sense of the file itself, or an empty table when
+ * there is none. The damaged file stays beside it as `repositories.json.damaged`. The caller holds the exclusive lock.
  *
+ * @param isWrong the file is known to be damaged although it can be read
  * @returns what the names were taken from; `intact` when there was nothing to do.
  */
-export function recoverRepositories(root: string): 'intact' | 'last-good' | 'empty' {
+export function recoverRepositories(root: string, isWrong = false): 'intact' | 'last-good' | 'sensible' | 'empty' {
   const path = repositoriesPath(root);
-  if (isReadable(path)) return 'intact';
+  if (!isWrong && isReadable(path)) return 'intact';
   const copy = lastGoodPath(root);
-  const source = isReadable(copy) ? 'last-good' : 'empty';
-  const repositories: Repositories = source === 'last-good' ? (readFrom(copy) ?? new Map()) : new Map();
+  const source = isReadable(copy) ? 'last-good' : isReadable(path) ? 'sensible' : 'empty';
+  const kept = source === 'last-good' ? readFrom(copy) : source === 'sensible' ? sensible(readFrom(path)) : undefined;
   try {
     renameSync(path, `${path}.damaged`);
     syncDirectory(dirname(path));
   } catch (error) {
     if (!isErrno(error, 'ENOENT')) throw error;
   }
-  writeRepositories(root, repositories);
+  writeRepositories(root, kept ?? new Map());
   return source;
+}
+
+/** Without keys that belong to another name, and without what can be no image. */
+function sensible(names: Repositories | undefined): Repositories {
+  const isKept = (name: string, [key, id]: [string, string]) =>
+    (key.startsWith(`${name}:`) || key.startsWith(`${name}@sha256:`)) && /^sha256:[0-9a-f]{64}$/.test(id);
+  const entries = [...(names ?? [])].map(
+    ([name, keys]) => [name, new Map([...keys].filter((entry) => isKept(name, entry)))] as const,
+  );
+  return new Map(entries.filter(([, keys]) => keys.size > 0));
 }

@@ -11,9 +11,10 @@
  *       mounts/<container id>/          0755  a container's writable layer; pins the layers below it
  *       tmp/write-set-<digits>/         0700  being written
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno, KnownError } from '../errors.js';
+import { readRegularFile } from '../fs/read-regular.js';
 import { type ChainId, type DiffId, hexOf, parseChainId, parseDiffId } from '../oci/digest.js';
 
 export interface LayerRecord {
@@ -40,9 +41,9 @@ export function mountsDir(root: string): string {
 
 function readField(dir: string, name: string): string | undefined {
   try {
-    return readFileSync(join(dir, name), 'utf8');
+    return readRegularFile(join(dir, name))?.toString('utf8');
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO')) return undefined;
     throw error;
   }
 }

@@ -8,7 +8,8 @@ import { type AcquireOptions, acquire, type HeldLock, removeLockFile, tryAcquire
 import type { LockMode } from '../linux/flock.js';
 import { type ChainId, hexOf } from '../oci/digest.js';
 
-function lockPath(root: string, chainId: ChainId): string {
+/** Whoever fetched the layer or relied on it has left this file. */
+export function lockPath(root: string, chainId: ChainId): string {
   return join(privateDir(root), 'locks', hexOf(chainId));
 }
 

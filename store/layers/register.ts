@@ -5,10 +5,12 @@
 import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { syncDirectories } from '../fs/atomic-file.js';
+import { removeTree } from '../fs/remove-tree.js';
 import type { ChainId } from '../oci/digest.js';
 import { layerDirs, markCommitted, publishLayerDir, syncOverlayHome } from '../overlay2/layer-dir.js';
 import { publishSource } from './distribution.js';
 import { layerDbDir, layerRecordDir, readLayer } from './layer-db.js';
+import { publishLayerMemo } from './layer-memo.js';
 import type { StagedLayer } from './staging.js';
 
 export interface PreparedLayer {
@@ -29,7 +31,12 @@ export async function registerLayers(root: string, layers: PreparedLayer[]): Pro
     if (below !== undefined) markCommitted(layerDirs(root, below.cacheId).dir);
   }
   if (wanted.length > 0) await syncOverlayHome(root);
-  for (const { staged, chainId } of wanted) renameSync(staged.record, layerRecordDir(root, chainId));
+  for (const { staged, chainId } of wanted) {
+    // A record that misses a file is no layer, for dockerd neither, and would be in the way.
+    removeTree(layerRecordDir(root, chainId));
+    publishLayerMemo(root, staged.dir, chainId);
+    renameSync(staged.record, layerRecordDir(root, chainId));
+  }
   if (wanted.length > 0) await syncDirectories(join(layerDbDir(root), 'sha256'));
   for (const { staged } of layers) publishSource(root, staged.dir);
   for (const { staged } of layers) staged.discard();

@@ -5,12 +5,15 @@
 
 import { readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { reservesOf } from '../data-root.js';
 import { isErrno } from '../errors.js';
 import { syncDirectory } from '../fs/atomic-file.js';
+import { withReserve } from '../fs/reserve.js';
 import { randomBytes } from '../linux/random.js';
 import type { ChainId } from '../oci/digest.js';
 import { removeLayerDir } from '../overlay2/layer-dir.js';
 import { layerDbDir, layerRecordDir, listLayers, mountParents, readLayer } from './layer-db.js';
+import { forgetLayerMemo } from './layer-memo.js';
 import { forgetLock, tryHoldLayer } from './lease.js';
 
 /**
@@ -30,7 +33,9 @@ export function releaseLayers(root: string, top: ChainId, imageTops: Iterable<Ch
   for (let next: ChainId | undefined = top; next !== undefined; ) {
     const record = readLayer(root, next);
     if (record === undefined || used.has(next) || (children.get(next) ?? 0) > 0) break;
-    using hold = tryHoldLayer(root, next, 'exclusive');
+    const chainId = next;
+    // The file of its lock may have to be made.
+    using hold = withReserve(reservesOf(root), () => tryHoldLayer(root, chainId, 'exclusive'));
     if (hold === undefined) break;
     removeLayer(root, next, record.cacheId);
     forgetLock(root, next);
@@ -46,6 +51,7 @@ function removeLayer(root: string, chainId: ChainId, cacheId: string): void {
   renameSync(layerRecordDir(root, chainId), going);
   syncDirectory(join(layerDbDir(root), 'sha256'));
   removeLayerDir(root, cacheId);
+  forgetLayerMemo(root, chainId);
   rmSync(going, { recursive: true });
 }
 

@@ -7,6 +7,7 @@
  *       intent                  {"cacheId", "chainId"}: what is about to be published from here
  *       layer/                  becomes overlay2/<cache-id>
  *       record/                 becomes layerdb/sha256/<chainID>
+ *       memo                    becomes tspull/layers/<chainID>
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,11 +15,14 @@ import { stagingDir } from '../data-root.js';
 import { isErrno, KnownError } from '../errors.js';
 import { makeDirectory, writeNewFile } from '../fs/exact-mode.js';
 import { type HeldLock, tryAcquire } from '../fs/lock.js';
-import { randomId, randomLinkId } from '../fs/random-id.js';
+import { randomId } from '../fs/random-id.js';
 import { removeTree } from '../fs/remove-tree.js';
 import { type ChainId, type DiffId, parseChainId } from '../oci/digest.js';
 import { completeLayerDir, markCommitted, removeLayerDir } from '../overlay2/layer-dir.js';
 import { readLayer } from './layer-db.js';
+import { type LayerSource, recordDigest, stageLayerMemo } from './layer-memo.js';
+import { type LayerNames, randomNames } from './layer-names.js';
+import { resumeSwap } from './swap-layer.js';
 
 export interface StagedLayer {
   /** The staging directory. */
@@ -34,11 +38,11 @@ export interface StagedLayer {
 }
 
 /** Call inside the store's exclusive section: a sweep must not meet a directory whose lock is not taken yet. */
-export function stageLayer(root: string): StagedLayer {
+export function stageLayer(root: string, names: LayerNames = randomNames()): StagedLayer {
   const dir = join(stagingDir(root), randomId());
   const paths = { dir, layer: join(dir, 'layer'), record: join(dir, 'record') };
   const lock = makeStaging(paths);
-  return { ...paths, cacheId: randomId(), link: randomLinkId(), discard: () => discard(root, dir, lock) };
+  return { ...paths, ...names, discard: () => discard(root, dir, lock) };
 }
 
 function makeStaging({ dir, layer, record }: Pick<StagedLayer, 'dir' | 'layer' | 'record'>): HeldLock {
@@ -57,6 +61,7 @@ function makeStaging({ dir, layer, record }: Pick<StagedLayer, 'dir' | 'layer' |
 
 function discard(root: string, dir: string, lock: HeldLock): void {
   try {
+    resumeSwap(root, dir);
     const intent = readIntent(dir);
     // Without layer/ it was moved to overlay2/; if its record did not follow, nobody refers to it.
     if (
@@ -80,16 +85,21 @@ export interface LayerFacts {
   lower: string[];
   /** Bytes of the unpacked layer. */
   size: number;
+  /** Where it came from, if that can be asked again. */
+  source?: LayerSource | undefined;
 }
 
 /** Writes everything that the layer needs besides its tree. After this and a syncfs only renames are left. */
-export function prepareLayer(staged: StagedLayer, { chainId, diffId, parent, lower, size }: LayerFacts): void {
+export function prepareLayer(staged: StagedLayer, facts: LayerFacts): void {
+  const { chainId, diffId, parent, lower, size, source } = facts;
   completeLayerDir(staged.layer, staged.link, lower);
   markCommitted(staged.layer);
   writeNewFile(join(staged.record, 'diff'), diffId, 0o644);
   writeNewFile(join(staged.record, 'size'), String(size), 0o644);
   writeNewFile(join(staged.record, 'cache-id'), staged.cacheId, 0o644);
   if (parent !== undefined) writeNewFile(join(staged.record, 'parent'), parent, 0o644);
+  const { cacheId, link } = staged;
+  stageLayerMemo(staged.dir, { diffId, parent, cacheId, link, size, record: recordDigest(staged.record), source });
   writeNewFile(join(staged.dir, 'intent'), JSON.stringify({ cacheId: staged.cacheId, chainId }), 0o600);
 }
 

@@ -13,6 +13,7 @@ export const O_CLOEXEC = 0o2000000;
 export const CLONE_FS = 0x200;
 
 // linux/openat2.h
+export const RESOLVE_NO_XDEV = 0x01;
 export const RESOLVE_NO_MAGICLINKS = 0x02;
 export const RESOLVE_NO_SYMLINKS = 0x04;
 export const RESOLVE_BENEATH = 0x08;

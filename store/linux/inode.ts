@@ -19,6 +19,8 @@ const cFchmodat = bind('int fchmodat(int, const void *, uint, int)');
 const cUtimensat = bind('int utimensat(int, const void *, const void *, int)');
 const cFutimens = bind('int futimens(int, const void *)');
 const cRenameat = bind('int renameat(int, const void *, int, const void *)');
+const cRenameat2 = bind('int renameat2(int, const void *, int, const void *, uint)');
+const cReadlinkat = bind('intptr_t readlinkat(int, const void *, void *, size_t)');
 const cSyncfs = bindAsync('int syncfs(int)');
 const cOpenat2 = bind('long syscall(long, int, const void *, const void *, uint64_t)');
 
@@ -145,6 +147,23 @@ export function setTimes(fd: number, atime: Timestamp, mtime: Timestamp): void {
 
 export function renameAt(fromDir: number, from: Uint8Array, dir: number, name: Uint8Array): void {
   done(cRenameat(fromDir, from, dir, name), 'renameat', from, name);
+}
+
+/** RENAME_EXCHANGE of linux/fs.h. */
+const RENAME_EXCHANGE = 2;
+
+/** Lets two entries of one file system change places, at one instant (renameat2(2)). */
+export function exchangeAt(fromDir: number, from: Uint8Array, dir: number, name: Uint8Array): void {
+  done(cRenameat2(fromDir, from, dir, name, RENAME_EXCHANGE), 'renameat2', from, name);
+}
+
+/** PATH_MAX: no symbolic link is longer. */
+const linkText = Buffer.alloc(4096);
+
+/** The text of a symbolic link, as latin1 bytes. */
+export function readLinkAt(dir: number, name: Uint8Array): string {
+  const length = done(Number(cReadlinkat(dir, name, linkText, linkText.length)), 'readlinkat', name);
+  return linkText.toString('latin1', 0, length);
 }
 
 /**

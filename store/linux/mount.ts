@@ -8,15 +8,19 @@ import { AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, OPEN_TREE_CLONE } from './flags.
 import { bind, check, cstring, errnoName, lastErrno } from './libc.js';
 import {
   FSCONFIG_CMD_CREATE,
+  FSCONFIG_CMD_RECONFIGURE,
   FSCONFIG_SET_FD,
   FSCONFIG_SET_FLAG,
   FSCONFIG_SET_STRING,
   FSMOUNT_CLOEXEC,
   FSOPEN_CLOEXEC,
+  FSPICK_CLOEXEC,
+  FSPICK_EMPTY_PATH,
   OPEN_TREE_CLOEXEC,
   SYS_fsconfig,
   SYS_fsmount,
   SYS_fsopen,
+  SYS_fspick,
   SYS_mount_setattr,
   SYS_open_tree,
 } from './mount-flags.js';
@@ -25,6 +29,7 @@ const cFsopen = bind('long syscall(long, const void *, uint)');
 const cFsconfig = bind('long syscall(long, int, uint, const void *, const void *, int)');
 const cFsmount = bind('long syscall(long, int, uint, uint)');
 const cOpenTree = bind('long syscall(long, int, const void *, uint)');
+const cFspick = bind('long syscall(long, int, const void *, uint)');
 const cMountSetattr = bind('long syscall(long, int, const void *, uint, const void *, size_t)');
 
 /** A parameter of a file system: a flag when it has no value, a descriptor when it is a number. */
@@ -46,6 +51,18 @@ export function newMount(type: string, source: string, parameters: readonly Moun
     }
     configure(context, FSCONFIG_CMD_CREATE, null, type);
     return Number(check(cFsmount(SYS_fsmount, context, FSMOUNT_CLOEXEC, attributes), 'fsmount', type));
+  } finally {
+    closeSync(context);
+  }
+}
+
+/** Changes parameters of the file system of a mount, wherever else it is mounted. */
+export function reconfigureMount(mount: number, type: string, parameters: readonly MountParameter[]): void {
+  const context = Number(cFspick(SYS_fspick, mount, cstring(''), FSPICK_CLOEXEC | FSPICK_EMPTY_PATH));
+  if (context < 0) throw unsupported('fspick', type);
+  try {
+    for (const [key, value] of parameters) configure(context, FSCONFIG_SET_STRING, key, String(value));
+    configure(context, FSCONFIG_CMD_RECONFIGURE, null, type);
   } finally {
     closeSync(context);
   }

@@ -44,6 +44,8 @@ export interface OverlayStack {
    * they are seen.
    */
   idsOf?: number;
+  /** One of the lower layers that was the writable one of such a mount: it has owners as they are seen. */
+  unmapped?: string;
 }
 
 /** Mounts the stack and returns the descriptor of the detached mount. */
@@ -81,13 +83,13 @@ function flagParameters(stack: OverlayStack): MountParameter[] {
 }
 
 /** Overlay takes layers that are mapped mounts, and mounts that hang nowhere as layers. */
-function mountIdMapped({ home, lower, upper, ...stack }: OverlayStack, userNamespace: number): number {
+function mountIdMapped({ home, lower, upper, unmapped, ...stack }: OverlayStack, userNamespace: number): number {
   const layers: number[] = [];
   try {
     for (const layer of lower) {
       const fd = cloneMount(join(home, layer));
       layers.push(fd);
-      changeMount(fd, { set: MOUNT_ATTR_IDMAP, userNamespace });
+      if (layer !== unmapped) changeMount(fd, { set: MOUNT_ATTR_IDMAP, userNamespace });
     }
     const parameters: MountParameter[] = layers.map((fd) => ['lowerdir+', fd]);
     if (upper) parameters.push(['upperdir', join(home, upper.diff)], ['workdir', join(home, upper.work)]);
@@ -124,6 +126,21 @@ function mountByParameters(stack: OverlayStack): number {
   }
 }
 
+/** Where there is none for temporary files, or only one to read, other places in memory serve. */
+function makeMountPoint(): string {
+  for (const folder of [tmpdir(), '/run', '/dev/shm']) {
+    try {
+      return mkdtempSync(join(folder, 'tspull-overlay-'));
+    } catch (error) {
+      if (!isErrno(error, 'EROFS', 'EACCES', 'EPERM', 'ENOENT', 'ENOTDIR', 'ENOSPC', 'EDQUOT')) throw error;
+    }
+  }
+  throw new KnownError('E_KERNEL', `cannot make a mount point in ${tmpdir()}, /run or /dev/shm`, {
+    hint: 'make one of them writable: kernels before 6.7 need it for a moment',
+    exitCode: 125,
+  });
+}
+
 /**
  * The form for older kernels: mount(2) in the folder of the layers, on a temporary mount point that is left again as
  * soon as the mount has a detached copy. Everything is synchronous, so no other code sees the changed directory.
@@ -140,7 +157,7 @@ export function mountByOptions(stack: OverlayStack, cause?: unknown): number {
       cause,
     });
   const here = openSync('.', O_PATH);
-  const point = mkdtempSync(join(tmpdir(), 'tspull-overlay-'));
+  const point = makeMountPoint();
   try {
     process.chdir(stack.home);
     check(cMount(cstring('overlay'), cstring(point), cstring('overlay'), 0, cstring(options)), 'mount', 'overlay');

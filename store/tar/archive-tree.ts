@@ -22,6 +22,13 @@ export type ArchiveSink = (bytes: Buffer) => void | Promise<void>;
 export interface ArchiveOptions {
   /** The directory is the upper one of an overlay mount: what notes a deletion there becomes a whiteout of a layer. */
   whiteouts?: boolean;
+  /** Whose a file is in the archive. */
+  owner?: (onDisk: Owner) => Owner;
+}
+
+export interface Owner {
+  uid: number;
+  gid: number;
 }
 
 const OPEN_DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
@@ -31,6 +38,7 @@ const DEEPEST = 1000;
 
 interface Archive {
   whiteouts: boolean;
+  owner: (onDisk: Owner) => Owner;
   sink: ArchiveSink;
   buffer: Buffer;
   /** Names of files with several, by device and inode. */
@@ -44,13 +52,17 @@ export async function archiveContent(dir: number, sink: ArchiveSink, options: Ar
 }
 
 /** One entry of a directory and all below it, under a name of its own. */
-export async function archiveEntry(dir: number, name: Buffer, as: Buffer, sink: ArchiveSink): Promise<void> {
-  await addEntry(newArchive(sink, {}), { dir, name, path: as, depth: 0 });
+export async function archiveEntry(
+  { dir, name, as }: { dir: number; name: Buffer; as: Buffer },
+  sink: ArchiveSink,
+  options: ArchiveOptions = {},
+): Promise<void> {
+  await addEntry(newArchive(sink, options), { dir, name, path: as, depth: 0 });
   await sink(archiveEnd);
 }
 
-function newArchive(sink: ArchiveSink, { whiteouts = false }: ArchiveOptions): Archive {
-  return { whiteouts, sink, buffer: Buffer.allocUnsafe(READ_BYTES), first: new Map() };
+function newArchive(sink: ArchiveSink, { whiteouts = false, owner = (onDisk) => onDisk }: ArchiveOptions): Archive {
+  return { whiteouts, owner, sink, buffer: Buffer.allocUnsafe(READ_BYTES), first: new Map() };
 }
 
 async function addContent(archive: Archive, dir: number, path: Buffer, depth: number): Promise<void> {
@@ -79,7 +91,7 @@ async function addEntry(archive: Archive, entry: Entry): Promise<void> {
     return;
   }
   if (stats.isDirectory()) return await addDirectory(archive, entry, stats, place);
-  const header = headerOf(stats, path, place);
+  const header = headerOf(archive, stats, path, place);
   const key = `${stats.dev}:${stats.ino}`;
   const first = stats.nlink > 1n ? archive.first.get(key) : undefined;
   if (first !== undefined) {
@@ -95,7 +107,7 @@ async function addDirectory(archive: Archive, entry: Entry, stats: BigIntStats, 
   const path = Buffer.concat([entry.path, Buffer.from('/')]);
   const inside = openAt(entry.dir, cstring(entry.name), OPEN_DIRECTORY);
   try {
-    await archive.sink(memberHeader(headerOf(stats, path, place)));
+    await archive.sink(memberHeader(headerOf(archive, stats, path, place)));
     if (archive.whiteouts && getXattr(place, 'trusted.overlay.opaque')?.toString() === 'y')
       await archive.sink(memberHeader(plainFile(Buffer.concat([path, Buffer.from('.wh..wh..opq')]))));
     await addContent(archive, inside, path, entry.depth + 1);
@@ -132,7 +144,7 @@ function plainFile(name: Buffer): MemberHeader {
   return { type: '0', name, mode: 0o100600, uid: 0, gid: 0, size: 0, mtime: 0 };
 }
 
-function headerOf(stats: BigIntStats, name: Buffer, place: Buffer): MemberHeader {
+function headerOf({ owner }: Archive, stats: BigIntStats, name: Buffer, place: Buffer): MemberHeader {
   const capability = stats.isSymbolicLink() ? undefined : getXattr(place, 'security.capability');
   const { rdev } = stats;
   const isDevice = stats.isBlockDevice() || stats.isCharacterDevice();
@@ -140,8 +152,7 @@ function headerOf(stats: BigIntStats, name: Buffer, place: Buffer): MemberHeader
     type: typeOf(stats),
     name,
     mode: Number(stats.mode),
-    uid: Number(stats.uid),
-    gid: Number(stats.gid),
+    ...owner({ uid: Number(stats.uid), gid: Number(stats.gid) }),
     size: 0,
     mtime: Number(stats.mtimeNs / 1_000_000_000n),
     ...(stats.isSymbolicLink() && { linkName: readlinkSync(place, { encoding: 'buffer' }) }),

@@ -50,8 +50,8 @@ export interface ExtractOptions {
   digest: Digest | undefined;
   /** Undefined for an archive that is only being made. */
   diffId: DiffId | undefined;
-  /** Upper bound for the decoded bytes: what a small blob may expand to. */
-  maxPlainBytes: number;
+  /** Upper bound for the decoded bytes: what a small blob may expand to. Asked each time where the blob's size shows as it comes. */
+  maxPlainBytes: number | (() => number);
 }
 
 export function extractLayer({ layer, record, digest, diffId, maxPlainBytes }: ExtractOptions): LayerExtraction {
@@ -70,7 +70,8 @@ export function extractLayer({ layer, record, digest, diffId, maxPlainBytes }: E
     flush(length) {
       const began = performance.now();
       plainBytes += length;
-      if (plainBytes > maxPlainBytes) throw archiveError(`the layer expands to more than ${maxPlainBytes} bytes`);
+      const most = typeof maxPlainBytes === 'number' ? maxPlainBytes : maxPlainBytes();
+      if (plainBytes > most) throw archiveError(`the layer expands to more than ${most} bytes`);
       plainHash.update(length === buffer.length ? buffer : buffer.subarray(0, length));
       reader.push(buffer, length);
       appliedMs += performance.now() - began;

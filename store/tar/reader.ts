@@ -48,6 +48,20 @@ export class TarReader {
     for (let at = 0; at < length; ) at = this.#step(buffer, at, length);
   }
 
+  /** Bytes of content that the reader expects next; 0 where it expects anything else. */
+  get contentLeft(): number {
+    return this.#state === 'data' ? this.#left : 0;
+  }
+
+  /** Goes on as if so many bytes of content had been pushed: they lie elsewhere. At most {@link contentLeft}. */
+  skipContent(length: number): void {
+    if (length > this.contentLeft) throw archiveError('a file in the archive is shorter than its record says');
+    this.#left -= length;
+    if (this.#left > 0) return;
+    this.#handler.entryEnd();
+    this.#startPadding();
+  }
+
   /** The stream has ended; a missing end marker or padding is fine, an end inside a member is not. umoci leaves out both. */
   finish(): void {
     if (this.#state === 'meta' || this.#state === 'data')

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoCode, KnownError } from '../errors.js';
+import type { FileRange } from '../fs/file-range.js';
 import { openAt2 } from '../linux/inode.js';
 import { cstring } from '../linux/libc.js';
 import type { ChainId, DiffId } from '../oci/digest.js';
@@ -11,14 +12,24 @@ import { Crc64 } from './crc64.js';
 import { archiveError } from './header.js';
 import { readTarSplit, type SplitFile, type SplitRecord } from './tar-split-reader.js';
 
-export interface StoredLayer {
+export type StoredLayer = LayerTree & (RecordInDirectory | RecordInFile);
+
+interface LayerTree {
   /** Names the layer in messages. */
   readonly chainId: ChainId;
   readonly diffId: DiffId;
-  /** The directory with `tar-split.json.gz`. */
-  readonly record: string;
   /** The layer's own files. */
   readonly diff: string;
+}
+
+interface RecordInDirectory {
+  /** The directory with `tar-split.json.gz`. */
+  readonly record: string;
+}
+
+interface RecordInFile {
+  /** The record itself, open. */
+  readonly tarSplit: FileRange;
 }
 
 /** Of the pieces that are given out. */
@@ -90,7 +101,7 @@ function openTree(layer: StoredLayer): number {
 
 function* recordsOf(layer: StoredLayer): Generator<SplitRecord, void, undefined> {
   try {
-    yield* readTarSplit(join(layer.record, 'tar-split.json.gz'));
+    yield* readTarSplit('record' in layer ? join(layer.record, 'tar-split.json.gz') : layer.tarSplit);
   } catch (cause) {
     throw damaged(layer, 'tar-split.json.gz', cause);
   }

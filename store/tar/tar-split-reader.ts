@@ -1,5 +1,6 @@
 /** Reads `tar-split.json.gz`, whoever wrote it: {@link TarSplitWriter} has the format. Positions and the order of keys say nothing. */
 import { closeSync, constants, openSync, readSync } from 'node:fs';
+import type { FileRange } from '../fs/file-range.js';
 import { createDecoder } from './decompress.js';
 import { archiveError } from './header.js';
 
@@ -19,23 +20,27 @@ const CHUNK_BYTES = 64 * 1024;
 /** A segment may be any part of an archive; no writer known makes one above 2 MiB. */
 const MAX_LINE_LENGTH = 64 * 1024 * 1024;
 
-/** @throws KnownError E_ARCHIVE for what is no such file, and an errno when it cannot be read */
-export function* readTarSplit(path: string): Generator<SplitRecord, void, undefined> {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+/**
+ * @param from a path, or an open file, which stays open
+ * @throws KnownError E_ARCHIVE for what is no such file, and an errno when it cannot be read
+ */
+export function* readTarSplit(from: string | FileRange): Generator<SplitRecord, void, undefined> {
+  const isPath = typeof from === 'string';
+  const fd = isPath ? openSync(from, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK) : from.fd;
   const lines = lineSplitter();
   const decoder = createDecoder(lines);
   let line = 0;
   try {
     const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-    for (let got = -1; got !== 0; ) {
-      got = readSync(fd, chunk, 0, chunk.length, null);
+    for (let at = 0, got = -1; got !== 0; at += got) {
+      got = readSync(fd, chunk, 0, chunk.length, isPath ? null : at);
       if (got > 0) decoder.push(chunk.subarray(0, got));
       else decoder.finish();
       for (const text of lines.take(got === 0)) yield parseRecord(text, ++line);
     }
   } finally {
     decoder.close();
-    closeSync(fd);
+    if (isPath) closeSync(fd);
   }
 }
 

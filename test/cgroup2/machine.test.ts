@@ -6,12 +6,13 @@ import { machineMissing, startMachine } from '../support/virtual-machine/machine
 import { readResult } from '../support/virtual-machine/results.js';
 
 const TIMEOUT_MS = 600_000;
+const DISK_BYTES = 64 * 1024 * 1024;
 const built = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
 test('cgroup version 2 in a virtual machine', { skip: machineMissing() }, async (t) => {
   const reporter = `--test-reporter=${built('../support/virtual-machine/results.js')}`;
   const command = [process.execPath, reporter, built('inside/all.js')];
-  const machine = startMachine(t, { command, timeoutMs: TIMEOUT_MS });
+  const machine = startMachine(t, { command, timeoutMs: TIMEOUT_MS, diskBytes: DISK_BYTES });
   const printed: string[] = [];
   let count = 0;
   for await (const line of machine.lines) {

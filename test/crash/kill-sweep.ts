@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CommandResult, run } from '../support/dockerd.js';
 
-const calls = [
+const changing = [
   'mkdir,mkdirat,rmdir,rename,renameat,renameat2,link,linkat,symlink,symlinkat,unlink,unlinkat,mknod,mknodat',
   'write,pwrite64,writev,pwritev,ftruncate,chmod,fchmod,fchmodat,chown,lchown,fchown,fchownat,utimensat',
   'setxattr,lsetxattr,fsetxattr,fsync,fdatasync,syncfs,flock',
@@ -15,9 +15,11 @@ const calls = [
 export interface Victim {
   command: readonly string[];
   env?: NodeJS.ProcessEnv;
+  /** Other calls than those that change a file system. */
+  calls?: string;
 }
 
-function strace({ command, env }: Victim, options: readonly string[], output: string) {
+function strace({ command, env, calls = changing }: Victim, options: readonly string[], output: string) {
   // Not with --seccomp-bpf: strace 6.1 then delivers no signal.
   const args = ['-f', '-qq', '-e', `trace=${calls}`, ...options, '-o', output, ...command];
   return run('strace', args, { env: { ...process.env, ...env, UV_THREADPOOL_SIZE: '1' } });

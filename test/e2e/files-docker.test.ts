@@ -1,7 +1,7 @@
 /** `diff`, `export` and `cp` of the same container on both sides. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { cli } from '../support/cli.js';
@@ -137,6 +137,11 @@ test('files of a container are what they are to docker', { skip }, async (t) => 
     const [a, b] = sides.map(({ dir }) => members(join(dir, 'export.tar')));
     assert.ok((a?.length ?? 0) > 80);
     assert.deepEqual(a, b);
+    for (const { status, stderr } of await both(['export', '-o', '/dev/null', 'cc'])) {
+      assert.equal(status, 1);
+      assert.match(stderr, /cannot write to /);
+    }
+    assert.ok(statSync('/dev/null').isCharacterDevice());
   };
   await compareDiff();
   await compareExport();

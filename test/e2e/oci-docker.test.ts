@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { type Dockerd, dockerdNeeds, startDockerd } from '../support/dockerd.js';
 import { addImage, busybox, layerRoot } from '../support/layer-root.js';
 import { missing } from '../support/needs.js';
+import { configProblems, schemaMissing } from '../support/runtime-schema.js';
 import { tsrun, tsrunAsync } from '../support/tsrun.js';
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -64,6 +65,24 @@ const notes: Record<string, string> = {
   'linux.resources.blockIO.weight': '0 there for none',
   'linux.resources.cpu.shares': '0 there for none',
 };
+
+/** Places of a config and what may not be there. */
+const faults: readonly (readonly [path: string, value: Json])[] = [
+  ['ociVersion', 1],
+  ['root.path', null],
+  ['process.args', 'true'],
+  ['process.env', ['A=b', 5]],
+  ['process.user.uid', -1],
+  ['process.capabilities.bounding', 'CAP_CHOWN'],
+  ['process.rlimits', [{ type: 'RLIMIT_NOFILE', hard: 'many', soft: 1 }]],
+  ['mounts', [{ source: '/x' }]],
+  ['hostname', 7],
+  ['linux.namespaces', [{ type: 'time-and-space' }]],
+  ['linux.seccomp.defaultAction', 'SCMP_ACT_MAYBE'],
+  ['linux.seccomp.syscalls', [{ names: [], action: 'SCMP_ACT_ALLOW' }]],
+  ['linux.maskedPaths', '/proc/kcore'],
+  ['linux.resources.devices', [{ allow: 'yes' }]],
+];
 
 /** Objects with their keys in order, for JSON.stringify. */
 const sorted = (_: string, value: Json): Json =>
@@ -159,11 +178,30 @@ test('the bundle is that of dockerd', { skip: missing(...dockerdNeeds, 'busybox'
   for (const root of roots) addImage(root, [busybox], {}, 'bb');
   const daemon = await startDockerd(t, { root: roots[1] });
   const home = dirname(daemon.host.replace('unix://', ''));
+  const written: { flags: string; ours: Document; theirs: Document }[] = [];
   for (const flags of flagSets)
     await t.test(flags.join(' ') || 'no flags', async () => {
       const [ours, theirs] = await Promise.all([ourConfig(roots[0], flags), dockerConfig(daemon, home, flags)]);
+      written.push({ flags: flags.join(' '), ours, theirs });
       assert.deepEqual(differences(ours, theirs), []);
     });
+  await t.test('all of them are what the schema of the specification wants', { skip: schemaMissing() }, () => {
+    const problems = configProblems();
+    assert.equal(written.length, flagSets.length);
+    for (const { flags, ours, theirs } of written) {
+      assert.deepEqual(problems(theirs), [], `dockerd's: ${flags}`);
+      assert.deepEqual(problems(ours), [], flags);
+    }
+    // That it would notice: one thing wrong in each of many places.
+    for (const [path, value] of faults) {
+      const broken = structuredClone(written[0]?.ours ?? {});
+      const [last = '', ...above] = path.split('.').reverse();
+      const place = above.reverse().reduce<Json | undefined>((at, key) => (isRecord(at) ? at[key] : undefined), broken);
+      assert.ok(isRecord(place), path);
+      place[last] = value;
+      assert.notDeepEqual(problems(broken), [], path);
+    }
+  });
   // What was killed is swept by the next one.
   assert.equal(tsrun(roots[0], ['--rm', '--runtime', 'runc', 'bb', 'true']).status, 0);
   assert.deepEqual(readdirSync(join(roots[0], 'tspull/containers')), []);

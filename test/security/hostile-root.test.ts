@@ -1,7 +1,16 @@
 /** Images whose files point at the host or are not what a runner expects (X05, X08-X10, X39-X43). */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { addImage, busybox, type Fill, layerRoot } from '../support/layer-root.js';
@@ -52,6 +61,7 @@ function runWith(fills: Fill[], args: string[], config = {}): ReturnType<typeof 
 for (const path of ['proc', 'sys', 'dev']) {
   for (const [what, fill] of [
     ['a link to the host', replace(path, '/tmp')],
+    ['a link to other files of the kernel', replace(path, path === 'proc' ? '/sys' : '/proc')],
     ['a link to a canary', (diff: string) => replace(path, join(canary, 'dir'))(diff)],
     ['a file', file(path, 'x')],
     ['a fifo', fifo(path)],
@@ -115,6 +125,9 @@ test('the passwd file is a link, a fifo, endless, or huge', { skip }, () => {
     assert.equal(status, 125);
     assert.match(stderr, /unable to find user alice/);
   }
+  const sparse: Fill = (diff) => truncateSync(join(diff, 'etc/passwd'), 4 * 2 ** 30);
+  assert.equal(runWith([sparse], ['id', '-u'], { User: 'alice' }).stdout, '1000\n');
+  assert.equal(runWith([sparse], ['id'], { User: 'nobody-here' }).status, 125);
   const long = `${'x'.repeat(3_000_000)}\nalice:x:0:0::/:/bin/sh\n`;
   assert.equal(runWith([file('etc/passwd', long)], ['id'], { User: 'alice' }).status, 125);
 });

@@ -22,5 +22,5 @@ export function cli(
   options: RunOptions = {},
 ): Promise<CommandResult> {
   const env = { ...process.env, TSPULL_ROOT: root, ...options.env };
-  return run(process.execPath, [bundledProgram(name), ...args], { ...options, env });
+  return run(process.execPath, ['--', bundledProgram(name), ...args], { ...options, env });
 }

@@ -39,6 +39,9 @@ const startTimeoutMs = 30_000;
 const stopTimeoutMs = 20_000;
 
 export async function startDockerd(t: Pick<TestContext, 'after'>, options: DockerdOptions = {}): Promise<Dockerd> {
+  // Before the hook that removes its folders, and would fail with what a running daemon holds.
+  let end: (signal: NodeJS.Signals) => Promise<void> = async () => undefined;
+  t.after(() => end('SIGTERM'));
   const home = tempDir(t, 'tspull-dockerd-');
   const root = options.root ?? join(home, 'data');
   const socket = join(home, 'docker.sock');
@@ -59,7 +62,7 @@ export async function startDockerd(t: Pick<TestContext, 'after'>, options: Docke
     await endProcess(child, signal);
     unmountBelow(root, home);
   };
-  t.after(() => stop('SIGTERM'));
+  end = stop;
   const host = `unix://${socket}`;
   const docker = (args: readonly string[], input?: Uint8Array | string) =>
     run('docker', ['-H', host, ...args], { input, env: { ...process.env, DOCKER_CONFIG: join(home, 'config') } });

@@ -1,6 +1,6 @@
 /** Debian's `docker-registry` (the reference implementation) on loopback, with a store of the test's own. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -36,11 +36,22 @@ export interface TlsFiles {
 
 const START_TIMEOUT_MS = 15_000;
 
-/** Starts it; `missing('docker-registry')` tells whether it can be. */
-export async function startDockerRegistry(t: Pick<TestContext, 'after'>): Promise<DockerRegistry> {
+/** The password of `joe`, as `htpasswd -B` writes it: what {@link startDockerRegistry} can be told to ask for. */
+export const joeSecret = 'joe:$2b$04$vNG5tF80Doy0U.HxUkIkGePmoZ6U31/iaAO/BpqnN6BXk09PCn932\n';
+
+/**
+ * Starts it; `missing('docker-registry')` tells whether it can be.
+ *
+ * @param options.htpasswd users and their passwords; without them anybody may do everything
+ */
+export async function startDockerRegistry(
+  t: Pick<TestContext, 'after'>,
+  { htpasswd }: { htpasswd?: string } = {},
+): Promise<DockerRegistry> {
   const home = tempDir(t, 'tspull-registry-');
   mkdirSync(join(home, 'store'));
   const log = join(home, 'log');
+  if (htpasswd !== undefined) writeFileSync(join(home, 'htpasswd'), htpasswd);
   const host = await serveStore(t, home, (address) => `addr: "${address}"`);
   return {
     host,
@@ -85,9 +96,11 @@ async function serveStore(
 ): Promise<string> {
   const host = `127.0.0.1:${await freePort()}`;
   const config = join(home, `${host}.yml`);
+  const users = join(home, 'htpasswd');
+  const auth = existsSync(users) ? `auth: {htpasswd: {realm: test, path: ${users}}}\n` : '';
   writeFileSync(
     config,
-    `version: 0.1\nlog: {level: info}\nstorage: {filesystem: {rootdirectory: ${join(home, 'store')}}}\nhttp: {${http(host)}, secret: x}\n`,
+    `version: 0.1\nlog: {level: info}\nstorage: {filesystem: {rootdirectory: ${join(home, 'store')}}}\nhttp: {${http(host)}, secret: x}\n${auth}`,
   );
   const output = openSync(join(home, 'log'), 'a');
   const child = spawn(findProgram('docker-registry') ?? 'docker-registry', ['serve', config], {

@@ -10,8 +10,14 @@ import {
   type WindowSize,
 } from './protocol.js';
 
+/** It was killed, or the container has ended and it with it. */
+export class SupervisorGone extends KnownError {}
+
+/** What is sent at once of input. */
+const INPUT_BYTES = 64 * 1024;
+
 export interface ControlClient {
-  /** @throws KnownError what the supervisor answers, or E_RUN when it is gone */
+  /** @throws KnownError what the supervisor answers; {@link SupervisorGone} when it has ended without an answer */
   request(request: ControlRequest): Promise<ControlAnswer>;
   /** Input for the container; settles when there is room for more. */
   input(chunk: Uint8Array): Promise<void>;
@@ -33,6 +39,7 @@ export function controlClient(
   const ended = new Promise<number | undefined>((resolve) => {
     settle = resolve;
   });
+  const untaken: (() => void)[] = [];
   const take = (message: ServerMessage): void => {
     if ('event' in message) {
       settle(message.exitCode);
@@ -46,6 +53,7 @@ export function controlClient(
   const connection = frameConnection(socket, (type, payload) => {
     if (type === frame.data) return onOutput('stdout', payload);
     if (type === frame.error) return onOutput('stderr', payload);
+    if (type === frame.taken) return untaken.shift()?.();
     take(JSON.parse(payload.toString()) as ServerMessage);
     return undefined;
   });
@@ -53,6 +61,7 @@ export function controlClient(
     settle(undefined);
     for (const { reject } of waiting.values()) reject(gone());
     waiting.clear();
+    for (const resolve of untaken.splice(0)) resolve();
   });
   const send = (request: ControlRequest, id: number): void =>
     void connection.send(frame.message, JSON.stringify({ ...request, id }));
@@ -64,7 +73,13 @@ export function controlClient(
         waiting.set(id, { resolve, reject });
         send(request, id);
       }),
-    input: (chunk) => connection.send(frame.data, chunk),
+    async input(chunk) {
+      for (let at = 0; at < chunk.length && socket.writable; at += INPUT_BYTES) {
+        const taken = new Promise<void>((resolve) => void untaken.push(resolve));
+        void connection.send(frame.data, chunk.subarray(at, at + INPUT_BYTES));
+        await taken;
+      }
+    },
     endInput: () => void connection.send(frame.end, ''),
     resize: (size) => send({ do: 'resize', size }, 0),
     ended,
@@ -72,8 +87,8 @@ export function controlClient(
   };
 }
 
-function gone(): KnownError {
-  return new KnownError('E_RUN', 'the supervisor of the container has ended without an answer', {
+function gone(): SupervisorGone {
+  return new SupervisorGone('E_RUN', 'the supervisor of the container has ended without an answer', {
     hint: 'its last words are in the file supervisor.log in the folder of the container',
     exitCode: 125,
   });

@@ -2,9 +2,10 @@
  * The socket of a container's supervisor, in the container's own folder (0700). The address of a socket may have 107 bytes at
  * most, less than some roots need, so it is reached by way of an open directory.
  */
-import { closeSync, constants, openSync, rmSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, rmSync } from 'node:fs';
 import { connect, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { isErrno } from '../../../store/errors.js';
 import { O_PATH } from '../../../store/linux/flags.js';
 import { containerFiles } from '../container-files.js';
 
@@ -31,16 +32,19 @@ export function listenForControl(server: Server, root: string, id: string): Prom
 
 /** Undefined when no supervisor is there. */
 export function connectToControl(root: string, id: string): Promise<Socket | undefined> {
+  if (!existsSync(containerFiles(root, id).dir)) return Promise.resolve(undefined);
   return new Promise((resolve, reject) => {
     const { result: socket, close } = within(root, id, (path) => connect(path));
+    const failed = (error: Error): void => {
+      close();
+      if (isErrno(error, 'ENOENT', 'ECONNREFUSED', 'ECONNRESET')) resolve(undefined);
+      else reject(error);
+    };
+    socket.once('error', failed);
     socket.once('connect', () => {
       close();
+      socket.off('error', failed);
       resolve(socket);
-    });
-    socket.once('error', (error) => {
-      close();
-      if ('code' in error && (error.code === 'ENOENT' || error.code === 'ECONNREFUSED')) resolve(undefined);
-      else reject(error);
     });
   });
 }

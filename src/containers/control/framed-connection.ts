@@ -2,7 +2,6 @@
  * Messages over a stream socket, the same in both directions: one byte that says what it is, the length of what follows (32 bits,
  * big-endian), and that.
  */
-import { once } from 'node:events';
 import type { Socket } from 'node:net';
 
 export const frame = {
@@ -14,6 +13,8 @@ export const frame = {
   error: 2,
   /** To the container: no more input will come. */
   end: 3,
+  /** From the container: one frame of input was taken. The next one is sent then, so that requests never queue behind input. */
+  taken: 4,
 } as const;
 
 const HEADER_BYTES = 5;
@@ -23,7 +24,9 @@ const LARGEST_FRAME = 1024 * 1024;
 export interface FramedConnection {
   /** Settles when there is room for more; at once when the other side is gone. */
   send(type: number, payload: Uint8Array | string): Promise<void>;
+  /** Settles when both sides have closed it, and all that came was taken. */
   readonly closed: Promise<void>;
+  /** Ends our side once all is sent; what the other side still sends is read, so that it can take what is on its way in peace. */
   close(): void;
 }
 
@@ -32,12 +35,12 @@ export function frameConnection(
   socket: Socket,
   onFrame: (type: number, payload: Buffer) => Promise<void> | void,
 ): FramedConnection {
-  const closed = new Promise<void>((resolve) => {
+  const gone = new Promise<void>((resolve) => {
     socket.once('close', () => resolve());
   });
   // What matters is that it is gone, not how.
   socket.on('error', () => socket.destroy());
-  void receive(socket, onFrame);
+  const received = receive(socket, onFrame);
   return {
     async send(type, payload) {
       if (!socket.writable) return;
@@ -45,11 +48,16 @@ export function frameConnection(
       const header = Buffer.alloc(HEADER_BYTES);
       header[0] = type;
       header.writeUInt32BE(bytes.length, 1);
-      if (!socket.write(Buffer.concat([header, bytes]))) await Promise.race([once(socket, 'drain'), closed]);
+      if (!socket.write(Buffer.concat([header, bytes]))) await Promise.race([drained(socket), gone]);
     },
-    closed,
+    closed: Promise.all([gone, received]).then(() => undefined),
     close: () => void socket.end(),
   };
+}
+
+/** Not by `once` of node:events, which fails with the socket. */
+function drained(socket: Socket): Promise<void> {
+  return new Promise((resolve) => void socket.once('drain', () => resolve()));
 }
 
 async function receive(

@@ -11,11 +11,16 @@ export type ControlRequest =
   | { do: 'start' }
   /** Output from now on comes as frames, and frames of input are taken if `input`; the end comes as an event. */
   | { do: 'attach'; input: boolean; output: boolean }
+  /** Somebody let go of it by keys; no output follows. */
+  | { do: 'detach' }
   | { do: 'resize'; size: WindowSize }
   /** Sends one signal. */
   | { do: 'kill'; signal: number }
-  /** Sends the signal, and SIGKILL after the time; answered when the container has ended. -1 waits for ever. */
-  | { do: 'stop'; signal: number; timeoutMs: number }
+  /**
+   * Sends the signal, and SIGKILL after the time; answered when the container has ended. -1 waits for ever. Unless it is for good, the
+   * container is one that should run after the next start of the machine.
+   */
+  | { do: 'stop'; signal: number; timeoutMs: number; forGood: boolean }
   | { do: 'pause' }
   | { do: 'unpause' }
   /** Answered when it has ended and will not be started again. */

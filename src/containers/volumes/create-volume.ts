@@ -1,7 +1,7 @@
-import { closeSync, constants, openSync, readdirSync, renameSync } from 'node:fs';
+import { chownSync, closeSync, constants, openSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { storeLockPath } from '../../../store/data-root.js';
-import { copyTree } from '../../../store/fs/copy-tree.js';
+import { copyTree, type Owner } from '../../../store/fs/copy-tree.js';
 import { makeDirectory } from '../../../store/fs/exact-mode.js';
 import { acquire, removeLockFile, tryAcquire } from '../../../store/fs/lock.js';
 import { randomId } from '../../../store/fs/random-id.js';
@@ -22,30 +22,36 @@ export interface NewVolume {
   labels?: Record<string, string>;
   /** A directory whose content an empty volume gets, with its owner and mode; a descriptor. */
   fillFrom?: number | undefined;
+  /** Whose files are that are somebody's of the image, where that is not the same. */
+  owner?: ((ofImage: Owner) => Owner) | undefined;
 }
 
 /**
  * Makes a volume unless it is there; an existing one that is empty is filled as well. A new one is filled before anybody sees it.
  * Whoever uses it has said so before (a container's record), so that nobody removes it in between.
  */
-export async function ensureVolume(root: string, { name, labels = {}, fillFrom }: NewVolume): Promise<void> {
+export async function ensureVolume(root: string, volume: NewVolume): Promise<void> {
+  const { name, fillFrom, owner } = volume;
   checkVolumeName(name);
   makeVolumeFolders(root);
   sweepNewVolumes(root);
-  if (!volumeExists(root, name) && (await publish(root, { name, labels, fillFrom }))) return;
+  if (!volumeExists(root, name) && (await publish(root, volume))) return;
   using _lock = await acquire(storeLockPath(root), 'exclusive');
-  if (fillFrom !== undefined && readdirSync(dataDir(root, name)).length === 0) fill(dataDir(root, name), fillFrom);
+  if (fillFrom !== undefined && readdirSync(dataDir(root, name)).length === 0)
+    fill(dataDir(root, name), fillFrom, owner);
 }
 
 /** False when somebody else made it meanwhile. */
-async function publish(root: string, { name, labels = {}, fillFrom }: NewVolume): Promise<boolean> {
+async function publish(root: string, { name, labels = {}, fillFrom, owner }: NewVolume): Promise<boolean> {
   const id = randomId();
   const dir = join(newVolumesDir(root), id);
   using _own = await acquire(`${dir}.lock`, 'exclusive');
   try {
     makeDirectory(dir, 0o701);
     makeDirectory(join(dir, '_data'), 0o755);
-    if (fillFrom !== undefined) fill(join(dir, '_data'), fillFrom);
+    const top = owner?.({ uid: 0, gid: 0 });
+    if (top !== undefined) chownSync(join(dir, '_data'), top.uid, top.gid);
+    if (fillFrom !== undefined) fill(join(dir, '_data'), fillFrom, owner);
     using _lock = await acquire(storeLockPath(root), 'exclusive');
     if (volumeExists(root, name)) return false;
     // Labels without a volume mean nothing; the volume appears with them.
@@ -70,10 +76,10 @@ function sweepNewVolumes(root: string): void {
   }
 }
 
-function fill(target: string, source: number): void {
+function fill(target: string, source: number, owner: NewVolume['owner']): void {
   const fd = openSync(target, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   try {
-    copyTree(source, fd);
+    copyTree(source, fd, { owner });
   } finally {
     closeSync(fd);
   }

@@ -22,8 +22,11 @@ import { archiveContent } from '../../../store/tar/archive-tree.js';
 import { extractLayer } from '../../../store/tar/extract-layer.js';
 import { archiveEnd } from '../../../store/tar/member-header.js';
 import type { ContainerRecord } from '../../containers/container-record.js';
+import { recordEvent } from '../../containers/events/journal.js';
 import { familiarName, parseReference, withDefaultTag } from '../../reference.js';
-import { find, pauseContainer } from '../lifecycle.js';
+import { ownersFor, usernsOf } from '../../run/userns/container-owners.js';
+import { find } from '../ask.js';
+import { pauseContainer } from '../lifecycle.js';
 import { committedConfig } from './committed-config.js';
 import { applyChange } from './config-changes.js';
 
@@ -76,6 +79,8 @@ export async function commitContainer(
       if (images.get(parent) !== undefined) images.setParent(id, parent);
       if (reference !== undefined)
         updateRepositories(root, (all) => setTag(all, familiarName(reference), reference.tag ?? 'latest', id));
+      const imageRef = reference === undefined ? '' : `${familiarName(reference)}:${reference.tag ?? 'latest'}`;
+      recordEvent(root, record, 'commit', { comment: message, imageID: id, imageRef });
       return id;
     });
   } finally {
@@ -156,7 +161,7 @@ function diffIdsBelow(root: string, top: ChainId | undefined): DiffId[] {
 /** The archive of the writable layer goes straight into the new one, which so gets what a pull of it would give. */
 async function extractChanges(
   root: string,
-  { mountId }: ContainerRecord,
+  container: ContainerRecord,
   { layer, record }: StagedLayer,
 ): Promise<{ diffId: DiffId; size: number }> {
   const extraction = extractLayer({
@@ -166,10 +171,12 @@ async function extractChanges(
     diffId: undefined,
     maxPlainBytes: Number.MAX_SAFE_INTEGER,
   });
-  const { diff } = layerDirs(root, mountId);
+  const { diff } = layerDirs(root, container.mountId);
   const upper = openSync(diff, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   try {
-    await archiveContent(upper, (bytes) => extraction.push(bytes), { whiteouts: true });
+    const owners = ownersFor(usernsOf(container));
+    const ownedBy = owners === undefined ? {} : { owner: owners.inside };
+    await archiveContent(upper, (bytes) => extraction.push(bytes), { whiteouts: true, ...ownedBy });
     return extraction.finish();
   } finally {
     extraction.close();

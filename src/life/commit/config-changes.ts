@@ -12,9 +12,13 @@ export function applyChange(config: ImageConfig, change: string): ImageConfig {
   const instruction = instructions[word.toUpperCase()];
   if (instruction === undefined)
     throw new KnownError('E_USAGE', `${printable(word.toLowerCase())} is not a valid change command`);
-  if (rest === '') throw new KnownError('E_USAGE', `${word.toUpperCase()} requires at least one argument`);
+  if (rest === '' && !mayBeEmpty.includes(word.toUpperCase()))
+    throw new KnownError('E_USAGE', `${word.toUpperCase()} requires at least one argument`);
   return { ...config, ...instruction(rest, config) };
 }
+
+/** They then say that there is none. */
+const mayBeEmpty = ['CMD', 'ENTRYPOINT'];
 
 const instructions: Record<string, (rest: string, config: ImageConfig) => ImageConfig> = {
   CMD: (rest) => ({ Cmd: command(rest) }),
@@ -23,7 +27,6 @@ const instructions: Record<string, (rest: string, config: ImageConfig) => ImageC
   EXPOSE: (rest, { ExposedPorts }) => ({ ExposedPorts: { ...mapOf(ExposedPorts), ...keys(words(rest).map(port)) } }),
   LABEL: (rest, { Labels }) => ({ Labels: { ...mapOf(Labels), ...Object.fromEntries(pairs(rest)) } }),
   ONBUILD: (rest, { OnBuild }) => ({ OnBuild: [...listOf(OnBuild), rest] }),
-  STOPSIGNAL: (rest) => ({ StopSignal: rest }),
   USER: (rest) => ({ User: rest }),
   VOLUME: (rest, { Volumes }) => ({ Volumes: { ...mapOf(Volumes), ...keys(jsonWords(rest) ?? words(rest)) } }),
   WORKDIR: (rest, { WorkingDir }) => ({ WorkingDir: posix.resolve('/', String(WorkingDir ?? ''), rest) }),
@@ -36,7 +39,8 @@ const keys = (names: readonly string[]): object => Object.fromEntries(names.map(
 const port = (text: string): string => (text.includes('/') ? text : `${text}/tcp`);
 
 /** JSON is the words themselves, other text is for the shell. */
-function command(text: string): string[] {
+function command(text: string): string[] | null {
+  if (text === '') return null;
   return jsonWords(text) ?? ['/bin/sh', '-c', text];
 }
 

@@ -1,5 +1,5 @@
 /** The files of a container, as a descriptor to look everything up below. */
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, openSync, realpathSync, statSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { isErrno, KnownError } from '../../../store/errors.js';
 import { type HeldLock, tryAcquire } from '../../../store/fs/lock.js';
@@ -10,6 +10,7 @@ import { containerFiles } from '../../containers/container-files.js';
 import { type ContainerRecord, readRecord } from '../../containers/container-record.js';
 import type { HostMount } from '../../containers/mount-request.js';
 import { mountsOfHost } from '../../run/mounts/mounts-of-host.js';
+import { openNamespaceOf } from '../../run/userns/container-owners.js';
 
 export interface OpenedRoot extends Disposable {
   /** Of the root directory, open as a place to work from. */
@@ -19,7 +20,7 @@ export interface OpenedRoot extends Disposable {
 }
 
 /** The root as the container sees it, with its mounts: that of its process, or what a start would make of it. */
-export function openContainerRoot(root: string, record: ContainerRecord): OpenedRoot {
+export async function openContainerRoot(root: string, record: ContainerRecord): Promise<OpenedRoot> {
   const { pid } = record;
   if (pid !== undefined && pid > 0 && record.state !== 'exited') {
     const fd = openOfProcess(root, record.id, pid);
@@ -29,7 +30,8 @@ export function openContainerRoot(root: string, record: ContainerRecord): Opened
   if (lock === undefined)
     throw new KnownError('E_CONFLICT', `the container ${record.id} is being started or ended: try again`);
   try {
-    return opened(mountLayers(root, record), mountsOfHost(root, record) ?? [], lock);
+    using namespace = await openNamespaceOf(root, record);
+    return opened(mountLayers(root, record, namespace?.fd), mountsOfHost(root, record) ?? [], lock);
   } catch (error) {
     lock.release();
     throw error;
@@ -37,11 +39,12 @@ export function openContainerRoot(root: string, record: ContainerRecord): Opened
 }
 
 /** Its image's layers and its own, writable, without what is mounted on them. */
-export function mountLayers(root: string, { mountId }: ContainerRecord): number {
+function mountLayers(root: string, { mountId }: ContainerRecord, idsOf: number | undefined): number {
   return mountOverlay({
     home: overlayHome(root),
     lower: readLower(root, mountId),
     upper: { diff: join(mountId, 'diff'), work: join(mountId, 'work') },
+    ...(idsOf !== undefined && { idsOf }),
   });
 }
 
@@ -70,11 +73,17 @@ function openOfProcess(root: string, id: string, pid: number): number | undefine
   return undefined;
 }
 
+export interface BehindMount {
+  /** The directory to use as root. */
+  source: string;
+  path: string;
+  readonly: boolean;
+  /** One file is mounted, and this is it. */
+  isFile: boolean;
+}
+
 /** A path of a container that does not run may lie in something that is mounted there: then the root to use, and the path below it. */
-export function behindMounts(
-  mounts: readonly HostMount[],
-  path: string,
-): { source: string; path: string; readonly: boolean } | undefined {
+export function behindMounts(mounts: readonly HostMount[], path: string): BehindMount | undefined {
   const clean = posix.resolve('/', path);
   const depth = (target: string): number => target.split('/').length;
   const found = mounts
@@ -82,6 +91,10 @@ export function behindMounts(
     .filter(({ target }) => clean === target || clean.startsWith(`${target}/`))
     .sort((a, b) => depth(b.target) - depth(a.target))[0];
   if (found?.mount.type !== 'bind') return undefined;
-  const rest = clean.slice(found.target.length) || '/';
-  return { source: found.mount.source, path: rest, readonly: found.mount.readonly ?? false };
+  const { source, readonly = false } = found.mount;
+  const rest = clean.slice(found.target.length);
+  if (statSync(source, { throwIfNoEntry: false })?.isDirectory() !== false)
+    return { source, path: rest || '/', readonly, isFile: false };
+  const file = realpathSync(source);
+  return { source: posix.dirname(file), path: `/${posix.basename(file)}${rest}`, readonly, isFile: true };
 }

@@ -11,8 +11,10 @@ import { O_PATH } from '../../../store/linux/flags.js';
 import { printable } from '../../../store/printable.js';
 import { type ArchiveSink, archiveEntry } from '../../../store/tar/archive-tree.js';
 import type { ContainerRecord } from '../../containers/container-record.js';
+import { recordEvent } from '../../containers/events/journal.js';
 import { resolveUser } from '../../run/spec/user.js';
-import { find } from '../lifecycle.js';
+import { ownersFor, usernsOf } from '../../run/userns/container-owners.js';
+import { find } from '../ask.js';
 import { behindMounts, openContainerRoot } from './container-root.js';
 import { extractInto } from './extract-into.js';
 import { findPlace, openPlace, type Place } from './places.js';
@@ -40,9 +42,11 @@ export async function copyFromContainer(
 ): Promise<void> {
   const record = find(root, from.container);
   const caller = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
-  await withSide(root, record, from, async (source) => {
-    await withHost((host) => copy(source, { ...host, path: hostPath(to) }, followLink, { owner: caller }));
-  });
+  await unlessMounted(to, () =>
+    withSide(root, record, from, async (source) => {
+      await withHost((host) => copy(source, { ...host, path: hostPath(to) }, followLink, { owner: caller }));
+    }),
+  );
 }
 
 export async function copyToContainer(
@@ -52,16 +56,11 @@ export async function copyToContainer(
   { archive = false, followLink = false }: CopyFlags = {},
 ): Promise<void> {
   const record = find(root, to.container);
-  await withSide(
-    root,
-    record,
-    to,
-    async (target) => {
-      const options = archive ? ownerOf(record, target.root) : {};
-      await withHost((host) => copy({ ...host, path: hostPath(from) }, target, followLink, options));
-    },
-    true,
-  );
+  const work = async (target: Side): Promise<void> => {
+    const options = ownedInside(record, target.root, archive);
+    await withHost((host) => copy({ ...host, path: hostPath(from) }, target, followLink, options));
+  };
+  await unlessMounted(to.path, () => withSide(root, record, to, work, true));
 }
 
 /** As an archive, with the name that it has in the container as its top. */
@@ -75,7 +74,9 @@ export async function archiveFromContainer(
   await withSide(root, record, from, async (side) => {
     using source = findSource(side, followLink);
     const base = posix.basename(posix.resolve('/', side.path)) || '.';
-    await archiveEntry(source.dir, source.name, Buffer.from(base), sink);
+    const owners = ownersFor(usernsOf(record));
+    const place = { dir: source.dir, name: source.name, as: Buffer.from(base) };
+    await archiveEntry(place, sink, owners === undefined ? {} : { owner: owners.inside });
   });
 }
 
@@ -87,27 +88,22 @@ export async function extractToContainer(
   { archive: isArchive = false }: CopyFlags = {},
 ): Promise<void> {
   const record = find(root, to.container);
-  await withSide(
-    root,
-    record,
-    to,
-    async (side) => {
-      using target = findPlace(side.root, side.path, true);
-      if (target?.stats === undefined) throw side.missing(posix.resolve('/', side.path));
-      if (!target.stats.isDirectory())
-        throw new KnownError(
-          'E_RUN',
-          `destination "${printable(to.container)}:${printable(to.path)}" must be a directory`,
-        );
-      const directory = openPlace(target);
-      try {
-        await extractInto(root, record.id, archive, directory, isArchive ? ownerOf(record, side.root) : {});
-      } finally {
-        closeSync(directory);
-      }
-    },
-    true,
-  );
+  const work = async (side: Side): Promise<void> => {
+    using target = findPlace(side.root, side.path, true);
+    if (target?.stats === undefined) throw side.missing(posix.resolve('/', side.path));
+    if (!target.stats.isDirectory())
+      throw new KnownError(
+        'E_RUN',
+        `destination "${printable(to.container)}:${printable(to.path)}" must be a directory`,
+      );
+    const directory = openPlace(target);
+    try {
+      await extractInto(root, record.id, archive, directory, ownedInside(record, side.root, isArchive));
+    } finally {
+      closeSync(directory);
+    }
+  };
+  await unlessMounted(to.path, () => withSide(root, record, to, work, true));
 }
 
 async function withSide(
@@ -117,21 +113,41 @@ async function withSide(
   work: (side: Side) => Promise<void>,
   writes = false,
 ): Promise<void> {
-  using opened = openContainerRoot(root, record);
+  using opened = await openContainerRoot(root, record);
   const missing = (text: string): KnownError =>
     new KnownError('E_RUN', `Could not find the file ${printable(text)} in container ${printable(container)}`);
   const behind = behindMounts(opened.mounts, path);
   if (writes) refuseReadOnly(record, behind?.readonly);
+  if (writes && behind?.isFile) throw inUse(path);
   const mounted = behind && openSync(behind.source, O_PATH | constants.O_DIRECTORY);
   try {
     if (behind === undefined || mounted === undefined) await work({ root: opened.fd, path, missing });
     else await work({ root: mounted, path: `${behind.path}${/\/\.?$/.exec(path)?.[0] ?? ''}`, missing });
+    recordEvent(root, record, writes ? 'extract-to-dir' : 'archive-path');
   } catch (cause) {
-    if (!isErrno(cause, ...passing)) throw cause;
+    if (isErrno(cause, 'EROFS')) throw new KnownError('E_CONFLICT', 'mounted volume is marked read-only', { cause });
+    if (!isPassing(cause)) throw cause;
     throw new KnownError('E_RUN', 'files were changed while they were copied', { cause, hint: 'try again' });
   } finally {
     if (mounted !== undefined) closeSync(mounted);
   }
+}
+
+/** A copy takes the place of what is there, which cannot be when that is mounted. */
+async function unlessMounted(target: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (cause) {
+    if (isErrno(cause, 'EBUSY', 'EXDEV')) throw inUse(target, cause);
+    throw cause;
+  }
+}
+
+function inUse(path: string, cause?: unknown): KnownError {
+  return new KnownError('E_RUN', `cannot write ${printable(path)}: a file of it is mounted: device or resource busy`, {
+    cause,
+    hint: 'change the file that is mounted',
+  });
 }
 
 /** Of one that runs the kernel refuses what is read-only. */
@@ -142,7 +158,18 @@ function refuseReadOnly({ request }: ContainerRecord, mount: boolean | undefined
 }
 
 /** What a name can answer that was something else a moment before. */
-const passing = ['ENOENT', 'ENOTDIR', 'EEXIST', 'ELOOP', 'ENOTEMPTY', 'EISDIR', 'EAGAIN'];
+const passing = ['ENOENT', 'ENOTDIR', 'EEXIST', 'ELOOP', 'ENOTEMPTY', 'EISDIR', 'EAGAIN', 'ERANGE'];
+
+/** How often a copy is begun anew: somebody who changes a name without a pause meets few of them twice. */
+const TRIES = 20;
+
+function isPassing(error: unknown): boolean {
+  // readlink(2) of what is no link any more.
+  return (
+    isErrno(error, ...passing) ||
+    (error instanceof Error && isErrno(error, 'EINVAL') && 'syscall' in error && error.syscall === 'readlink')
+  );
+}
 
 async function withHost(work: (side: Omit<Side, 'path'>) => void): Promise<void> {
   const root = openSync('/', O_PATH | constants.O_DIRECTORY);
@@ -176,6 +203,17 @@ function findSource({ root, path, missing }: Side, followLink: boolean): Place {
 }
 
 function copy(from: Side, to: Side, followLink: boolean, options: CopyOptions): void {
+  for (let tries = 1; ; tries++) {
+    try {
+      copyOnce(from, to, followLink, options);
+      return;
+    } catch (error) {
+      if (!isPassing(error) || tries === TRIES) throw error;
+    }
+  }
+}
+
+function copyOnce(from: Side, to: Side, followLink: boolean, options: CopyOptions): void {
   using source = findSource(from, followLink);
   const isDirectory = source.stats?.isDirectory() ?? false;
   const clean = posix.resolve('/', to.path);
@@ -226,7 +264,14 @@ function noParent(from: Side, to: Side, path: string): KnownError {
 
 const LARGEST_DATABASE = 1024 * 1024;
 
-function ownerOf({ request }: ContainerRecord, root: number): CopyOptions {
+/** On the disk of a container with a user namespace its files are somebody's of the host. */
+function ownedInside(record: ContainerRecord, root: number, isArchive: boolean): CopyOptions {
+  const { owner } = isArchive ? ownerOf(record, root) : {};
+  const owners = ownersFor(usernsOf(record));
+  return { owner: owners === undefined ? owner : (source) => owners.onDisk(owner ?? source) };
+}
+
+function ownerOf({ request }: ContainerRecord, root: number): { owner?: { uid: number; gid: number } } {
   const { config = {}, options = {} } = (request ?? {}) as { config?: { User?: string }; options?: { user?: string } };
   const user = options.user || config.User || '';
   if (user === '') return {};

@@ -1,4 +1,5 @@
 /** The images of a docker-archive: all of them as `docker load` takes them, or the one that was asked for. */
+import { readBundleBase } from '../../../store/archive/bundle-base.js';
 import {
   type ArchivedImage,
   type ListedImage,
@@ -7,8 +8,9 @@ import {
 } from '../../../store/archive/docker-archive.js';
 import { documentsOf, type ImageFiles } from '../../../store/archive/image-files.js';
 import { KnownError } from '../../../store/errors.js';
+import { readChain } from '../../../store/layers/layer-db.js';
 import type { Descriptor } from '../../../store/oci/descriptor.js';
-import { type Digest, digestOf, parseImageId } from '../../../store/oci/digest.js';
+import { type ChainId, type Digest, digestOf, parseImageId } from '../../../store/oci/digest.js';
 import { dockerConfig, dockerManifest } from '../../../store/oci/media-types.js';
 import { printable } from '../../../store/printable.js';
 import { canonicalString, type Reference } from '../../reference.js';
@@ -18,12 +20,17 @@ import { type FoundImage, isSameName, mergeById, noSuchImage, readName, wishedNa
 import { keptManifests } from './kept-manifests.js';
 import type { ImageWish } from './source-name.js';
 
-/** @throws KnownError of the store's reader, E_NOT_FOUND */
-export function findInDockerArchive(files: ImageFiles, wish: ImageWish | undefined): FoundImage[] {
+/**
+ * @param root that the images are pulled into: a bundle relies on layers that it has
+ * @throws KnownError of the store's reader, E_NOT_FOUND, E_BUNDLE
+ */
+export function findInDockerArchive(files: ImageFiles, wish: ImageWish | undefined, root: string): FoundImage[] {
   const documents = documentsOf(files);
+  const base = readBundleBase(files, documents);
+  if (base !== undefined) refuseWithoutBase(files, base, root);
   const chosen = choose(files, listArchivedImages(files, documents), wish);
   const found = chosen.map(({ names, ...listed }): FoundImage => {
-    const image = openArchivedImage(files, documents, listed);
+    const image = openArchivedImage(files, documents, listed, base);
     const { resolved, origin } = describe(image);
     const kept = keptManifests({ files, documents }, listed.digests, resolved.image);
     return { names, digests: kept.names, resolved: { ...resolved, documents: kept.documents }, origin };
@@ -31,6 +38,24 @@ export function findInDockerArchive(files: ImageFiles, wish: ImageWish | undefin
   const merged = mergeById(found);
   refuseSharedNames(merged);
   return merged;
+}
+
+/** Before anything is written. */
+function refuseWithoutBase(files: ImageFiles, base: ReadonlySet<ChainId>, root: string): void {
+  const lacking = [...base].filter((chainId) => readChain(root, chainId) === undefined);
+  if (lacking.length > 0) throw withoutBase(files.name, lacking, root);
+}
+
+const MOST_NAMED = 5;
+
+function withoutBase(bundle: string, lacking: readonly string[], root: string): KnownError {
+  const named = lacking.slice(0, MOST_NAMED).join(', ');
+  const more = lacking.length > MOST_NAMED ? ` and ${lacking.length - MOST_NAMED} more` : '';
+  return new KnownError(
+    'E_BUNDLE',
+    `the bundle "${printable(bundle, 300)}" was made for a root that has the layers ${named}${more}, which "${printable(root, 300)}" lacks`,
+    { hint: 'make it for the state of this root (tsimage state), or without --for, which puts every layer in' },
+  );
 }
 
 type NamedImage = ListedImage & { names: readonly Reference[] };
@@ -78,9 +103,9 @@ function describe({ configBytes, config, layers }: ArchivedImage): Pick<FoundIma
   const bodies = new Map<Digest, FileBody>();
   const descriptors = layers.map(({ diffId, digest, range }): Descriptor => {
     const label = digest ?? (diffId as string as Digest);
-    const body = bodies.get(label) ?? { range, digest };
-    bodies.set(label, body);
-    return { ...plain, mediaType: '', digest: label, size: body.range.size };
+    const body = bodies.get(label) ?? (range === undefined ? undefined : { range, digest });
+    if (body !== undefined) bodies.set(label, body);
+    return { ...plain, mediaType: '', digest: label, size: body?.range.size ?? 0 };
   });
   const image = digestOf(configBytes);
   const resolved: ResolvedImage = {
@@ -98,7 +123,8 @@ function describe({ configBytes, config, layers }: ArchivedImage): Pick<FoundIma
   };
   const origin = fileOrigin((label) => {
     const body = bodies.get(label);
-    if (body === undefined) throw new Error(`the archive was asked for a layer ${label} that it does not have`);
+    if (body === undefined)
+      throw new KnownError('E_BUNDLE', `layer ${label}, which the bundle relies on, was removed meanwhile`);
     return body;
   });
   return { resolved, origin };

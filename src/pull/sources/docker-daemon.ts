@@ -8,6 +8,8 @@ import { readError } from '../../registry/read-error.js';
 
 const DEFAULT_SOCKET = '/var/run/docker.sock';
 const MAX_INSPECT_BYTES = 16 * 1024 * 1024;
+/** For what it only has to look up. */
+const ANSWER_MS = 30_000;
 const ID = /^sha256:[0-9a-f]{64}$/;
 
 export interface DaemonImage {
@@ -41,7 +43,34 @@ export async function imageIdInDaemon(
   signal: AbortSignal,
 ): Promise<ImageId | undefined> {
   // As a name stands: the daemon takes the path apart itself.
-  const answer = await ask(socket, `/images/${query}/json`, signal);
+  const id = await askText(socket, { path: `/images/${query}/json`, member: 'Id' }, signal);
+  return id !== undefined && ID.test(id) ? parseImageId(id) : undefined;
+}
+
+/** The data root that it works on; undefined when it does not tell. @throws KnownError */
+export function rootOfDaemon(socket: string, signal: AbortSignal): Promise<string | undefined> {
+  return askText(socket, { path: '/info', member: 'DockerRootDir' }, signal);
+}
+
+/** A text of the object that the daemon answers with. */
+async function askText(
+  socket: string,
+  { path, member }: { path: string; member: string },
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const limited = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]);
+  try {
+    const bytes = await readBounded(await ask(socket, path, limited));
+    const value: unknown = bytes === undefined ? undefined : JSON.parse(bytes.toString())?.[member];
+    return typeof value === 'string' ? value : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    if (!limited.aborted || signal.aborted) throw error;
+    throw unreachable(socket, new Error(`no answer within ${ANSWER_MS / 1000} s`));
+  }
+}
+
+async function readBounded(answer: IncomingMessage): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of answer as AsyncIterable<Buffer>) {
@@ -49,17 +78,7 @@ export async function imageIdInDaemon(
     length += chunk.length;
     if (length > MAX_INSPECT_BYTES) return undefined;
   }
-  return idIn(Buffer.concat(chunks));
-}
-
-function idIn(bytes: Buffer): ImageId | undefined {
-  try {
-    const { Id: id } = JSON.parse(bytes.toString()) ?? {};
-    return typeof id === 'string' && ID.test(id) ? parseImageId(id) : undefined;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+  return Buffer.concat(chunks);
 }
 
 /** A docker-archive with the image. The daemon may take minutes before the first byte. @throws KnownError */
@@ -68,7 +87,11 @@ export function saveFromDaemon(socket: string, query: string, signal: AbortSigna
 }
 
 async function ask(socket: string, path: string, signal: AbortSignal): Promise<IncomingMessage> {
-  const answer = await send(socket, path, signal);
+  return checkStatus(await send(socket, path, signal));
+}
+
+/** @throws KnownError E_NOT_FOUND, E_REGISTRY with what the daemon says */
+export async function checkStatus(answer: IncomingMessage): Promise<IncomingMessage> {
   if (answer.statusCode === 200) return answer;
   const text = messageIn(await readError(answer));
   const code = answer.statusCode === 404 ? 'E_NOT_FOUND' : 'E_REGISTRY';
@@ -95,7 +118,7 @@ function send(socket: string, path: string, signal: AbortSignal): Promise<Incomi
   });
 }
 
-function unreachable(socket: string, cause: Error): KnownError {
+export function unreachable(socket: string, cause: Error): KnownError {
   const text = `cannot reach the Docker daemon at unix://${printable(socket, 200)}: ${errnoCode(cause) ?? cause.message}`;
   const denied = errnoCode(cause) === 'EACCES';
   return new KnownError(denied ? 'E_PERMISSION' : 'E_NETWORK', text, {

@@ -28,6 +28,8 @@ import { lookUpUser } from '../start/prepare-root.js';
 import { type Stage2Process, startStage2 } from '../start/stage2-process.js';
 import type { StandardStreams } from '../start/standard-streams.js';
 import { specOf } from '../start-container.js';
+import { TTY_GROUP } from '../tty/pty.js';
+import { givePipes } from '../tty/terminal-owner.js';
 import { enteredCgroup } from './entered-cgroup.js';
 import type { ExecOptions } from './exec-options.js';
 
@@ -57,8 +59,6 @@ export interface ExecProcess {
 
 /** Docker's status for a command that cannot be executed, whatever the reason. */
 const CANNOT_EXECUTE = 126;
-/** The group `tty` of devpts instances of containers. */
-const TTY_GROUP = 5;
 /** How long outputs are waited for that something else still holds after the command's end; dockerd waits as long. */
 const OUTPUT_PATIENCE_MS = 2000;
 
@@ -185,6 +185,7 @@ async function begin({ root, record, command, options, streams: open }: ExecRequ
     });
     const owner = { uid: onHost(textOf('uid_map'), identity.uid), gid: onHost(textOf('gid_map'), TTY_GROUP) };
     const streams = await open(rootfs, owner);
+    givePipes(streams.stdio, owner.uid);
     const stage2 = startStage2({
       program,
       stdio: streams.stdio,

@@ -45,6 +45,7 @@ export function addDevices(program: Program, devices: readonly (DeviceNode | Mou
 }
 
 function mountDevice(program: Program, { path, mount }: MountedDevice): void {
+  for (const folder of foldersOf(path)) program.call('mkdirat', [AT_FDCWD, folder, 0o755], folder, { ignore: true });
   program.call('mknodat', [AT_FDCWD, path, S_IFREG | 0o666, 0], path);
   program.call('move_mount', [mount, '', AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH], `the device ${path}`);
 }

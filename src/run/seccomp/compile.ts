@@ -25,6 +25,8 @@ const X32_BIT = 0x40000000;
 export interface CallTable {
   /** AUDIT_ARCH_ of linux/audit.h. */
   architecture: number;
+  /** How wide arguments are. */
+  bits: 32 | 64;
   /** Names in the order of their numbers, in pieces; `-` for none. */
   calls: readonly (readonly [first: number, names: string])[];
 }
@@ -75,10 +77,11 @@ interface Segment {
   action?: number;
 }
 
-function segments({ calls }: CallTable, policy: Map<string, Policy>, fallback: number): Segment[] {
+function segments({ calls, bits }: CallTable, policy: Map<string, Policy>, fallback: number): Segment[] {
   const result: Segment[] = [{ first: 0, code: [ret(fallback)], action: fallback }];
   const add = (first: number, { action, conditions }: Policy): void => {
-    if (action === undefined && conditions.length > 0) result.push({ first, code: conditional(conditions, fallback) });
+    if (action === undefined && conditions.length > 0)
+      result.push({ first, code: conditional(conditions, fallback, bits) });
     else {
       const value = action ?? fallback;
       const last = result.at(-1);
@@ -102,14 +105,14 @@ function segments({ calls }: CallTable, policy: Map<string, Policy>, fallback: n
   return result;
 }
 
-function conditional(conditions: Policy['conditions'], fallback: number): Instruction[] {
-  return [...conditions.flatMap(({ tests, action }) => guarded(tests, [ret(action)])), ret(fallback)];
+function conditional(conditions: Policy['conditions'], fallback: number, bits: 32 | 64): Instruction[] {
+  return [...conditions.flatMap(({ tests, action }) => guarded(tests, [ret(action)], bits)), ret(fallback)];
 }
 
 /** `body` when all tests hold; otherwise what follows it. */
-function guarded(tests: readonly ArgumentTest[], body: Instruction[]): Instruction[] {
+function guarded(tests: readonly ArgumentTest[], body: Instruction[], bits: 32 | 64): Instruction[] {
   let code = body;
-  for (const test of tests.toReversed()) code = [...argumentTest(test, code.length), ...code];
+  for (const test of tests.toReversed()) code = [...argumentTest(test, { skip: code.length, bits }), ...code];
   return code;
 }
 

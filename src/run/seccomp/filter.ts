@@ -10,10 +10,10 @@ import { parseProfile } from './profile.js';
 /** AUDIT_ARCH_X86_64, AUDIT_ARCH_I386, AUDIT_ARCH_AARCH64 of linux/audit.h. */
 const tables: Record<Architecture, CallTable[]> = {
   x64: [
-    { architecture: 0xc000003e, calls: x8664Calls },
-    { architecture: 0x40000003, calls: i386Calls },
+    { architecture: 0xc000003e, bits: 64, calls: x8664Calls },
+    { architecture: 0x40000003, bits: 32, calls: i386Calls },
   ],
-  arm64: [{ architecture: 0xc00000b7, calls: arm64Calls }],
+  arm64: [{ architecture: 0xc00000b7, bits: 64, calls: arm64Calls }],
 };
 
 /**

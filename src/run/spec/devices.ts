@@ -9,6 +9,8 @@ import type { DeviceRequest } from '../run-options.js';
 export interface DeviceNode {
   /** Absolute, below /dev. */
   path: string;
+  /** Where the host has it, if elsewhere. */
+  source?: string;
   type: 'b' | 'c';
   major: number;
   minor: number;
@@ -35,11 +37,11 @@ function devicesAt(source: string, target: string): DeviceNode[] {
   if (found.isDirectory()) {
     const inside = readdirSync(source).flatMap((name) => {
       const stats = statOf(join(source, name));
-      return isDevice(stats) ? [nodeOf(join(target, name), stats)] : [];
+      return isDevice(stats) ? [nodeOf(join(target, name), stats, join(source, name))] : [];
     });
     if (inside.length > 0) return inside;
   }
-  if (isDevice(found)) return [nodeOf(target, found)];
+  if (isDevice(found)) return [nodeOf(target, found, source)];
   throw failure(source, 'not a device node');
 }
 
@@ -50,7 +52,7 @@ export function hostDevices(folder = '/dev'): DeviceNode[] {
     if (entry.isDirectory())
       return ['pts', 'shm', 'mqueue', 'fd', '.lxc'].includes(entry.name) ? [] : hostDevices(path);
     if (path === '/dev/console' || !(entry.isCharacterDevice() || entry.isBlockDevice())) return [];
-    return [nodeOf(path, statSync(path))];
+    return [nodeOf(path, statSync(path), path)];
   });
 }
 
@@ -71,10 +73,10 @@ export const majorOf = (device: number): number =>
 export const minorOf = (device: number): number =>
   Number((BigInt(device) & 0xffn) | ((BigInt(device) >> 12n) & ~0xffn & 0xffffffffn));
 
-function nodeOf(path: string, stats: Stats): DeviceNode {
+function nodeOf(path: string, stats: Stats, source: string): DeviceNode {
   const [major, minor] = [majorOf(stats.rdev), minorOf(stats.rdev)];
   const type = stats.isBlockDevice() ? 'b' : 'c';
-  return { path, type, major, minor, mode: stats.mode & 0o777, uid: stats.uid, gid: stats.gid };
+  return { path, source, type, major, minor, mode: stats.mode & 0o777, uid: stats.uid, gid: stats.gid };
 }
 
 function failure(path: string, reason: string): KnownError {

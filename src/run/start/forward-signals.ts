@@ -21,14 +21,18 @@ const forwarded: readonly NodeJS.Signals[] = [
 
 const RETRY_MS = 5;
 
+/** The size of a terminal reaches the container through its own terminal. */
+export function forwardedSignals(tty: boolean): readonly NodeJS.Signals[] {
+  return tty ? forwarded.filter((signal) => signal !== 'SIGWINCH') : forwarded;
+}
+
 /**
  * Sends signals that reach this process to the container's. Returns a function that stops it.
  *
  * @param pid undefined as long as the container does not run yet: signals wait for it
  */
 export function forwardSignals(pid: () => number | undefined, tty: boolean): () => void {
-  // The size of a terminal reaches the container through its own terminal.
-  const signals = tty ? forwarded.filter((signal) => signal !== 'SIGWINCH') : forwarded;
+  const signals = forwardedSignals(tty);
   let stopped = false;
   const send = (signal: NodeJS.Signals): void => {
     if (stopped) return;

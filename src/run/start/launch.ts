@@ -19,10 +19,12 @@ import type { RunHooks } from '../run-hooks.js';
 import type { HostMount } from '../run-options.js';
 import { containerFilter } from '../seccomp/container-filter.js';
 import type { ContainerSpec } from '../spec/container-spec.js';
+import type { DeviceNode } from '../spec/devices.js';
 import { variable } from '../spec/environment.js';
 import type { Identity } from '../spec/user.js';
 import type { Architecture } from '../stage2/code.js';
 import type { Program } from '../stage2/program.js';
+import { givePipes, giveTerminal } from '../tty/terminal-owner.js';
 import type { UserNamespace } from '../userns/user-namespace.js';
 import { descriptors } from './descriptors.js';
 import { explainFailure } from './explain-failure.js';
@@ -115,6 +117,8 @@ function prepare(
   checkMountPoints(rootfs);
   const identity = lookUpUser(rootfs, spec);
   userNamespace?.check(identity);
+  if (streams.pty !== undefined) giveTerminal(streams.pty, identity.uid, userNamespace?.ids);
+  givePipes(streams.stdio, userNamespace?.ids.uid(identity.uid) ?? identity.uid);
   makeWorkdir(rootfs, spec.workdir, userNamespace?.root);
   // The place of the report pipe, which is made at the very end.
   const handed = descriptors(-1);
@@ -156,13 +160,19 @@ function prepare(
     cgroup: cgroup.folderV2 === undefined || userNamespace ? undefined : own(openCgroup(cgroup.folderV2)),
     joined: Object.fromEntries(Object.entries(namespaces).map(([kind, fd]) => [kind, handed.add(fd)])),
     userNamespace: userNamespace === undefined ? undefined : handed.add(userNamespace.fd),
-    devices: userNamespace && standard.map(({ path }) => ({ path, mount: own(cloneMount(path)) })),
+    devices:
+      userNamespace && devicesOf(spec).map(({ path, source = path }) => ({ path, mount: own(cloneMount(source)) })),
     firstStray: 0,
     reportsEnd: hooks !== undefined,
   };
   for (const guard of hooks?.guards ?? []) handed.add(guard);
   plan.firstStray = 3 + handed.list.length;
   return { plan, inherited: (report) => [report, ...handed.list.slice(1)] };
+}
+
+/** All that a container has: those that are asked for take the place of the usual ones. */
+function devicesOf({ devices }: ContainerSpec): DeviceNode[] {
+  return [...standard.filter(({ path }) => !devices.some((device) => device.path === path)), ...devices];
 }
 
 /** HOME comes last, unless it was given. */

@@ -27,13 +27,24 @@ export interface WindowSize {
   columns: number;
 }
 
+/** The group `tty`, which terminals belong to. */
+export const TTY_GROUP = 5;
+
+/** Of an instance whose terminals belong to a group; `ptmxmode` because everybody may open some. */
+export const devptsParameters = (group: number) =>
+  [
+    ['ptmxmode', '0666'],
+    ['mode', '0620'],
+    ['gid', String(group)],
+  ] as const;
+
 const OPEN_FLAGS = constants.O_RDWR | constants.O_NOCTTY;
 /** The number of the device: major 5, minor 2. */
 const PTMX = 0x502;
 
 /** In a new instance, where it is /dev/pts/0. */
 export function openPty(size: WindowSize): Pty {
-  const parameters = [['newinstance'], ['ptmxmode', '0666'], ['mode', '0620'], ['gid', '5']] as const;
+  const parameters = [['newinstance'] as const, ...devptsParameters(TTY_GROUP)];
   const devpts = newMount('devpts', 'devpts', parameters, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
   try {
     return { devpts, ...openPair(openAt(devpts, cstring('ptmx'), OPEN_FLAGS), size) };

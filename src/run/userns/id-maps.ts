@@ -45,8 +45,6 @@ function conflictOf(options: RunOptions): string | undefined {
     const value = options[kind];
     if (value !== undefined && value !== 'none' && value !== 'private') return `--${kind} ${value}`;
   }
-  if (options.devices?.length) return '--device';
-  if (options.tty) return '--tty';
   return options.runtime === undefined ? undefined : '--runtime';
 }
 
@@ -95,6 +93,12 @@ export function parseRanges(text: string, name: string, file: string): IdRange[]
 export function mapId(ranges: readonly IdRange[], id: number): number | undefined {
   const range = ranges.find(({ inside, size }) => id >= inside && id < inside + size);
   return range === undefined ? undefined : range.outside + id - range.inside;
+}
+
+/** The container's id of one of the host; undefined when it has none. */
+export function unmapId(ranges: readonly IdRange[], id: number): number | undefined {
+  const range = ranges.find(({ outside, size }) => id >= outside && id < outside + size);
+  return range === undefined ? undefined : range.inside + id - range.outside;
 }
 
 function textOf(path: string): string {

@@ -17,6 +17,8 @@ export interface UserNamespace extends Disposable {
   fd: number;
   /** Whom the host takes the container's root for. */
   root: { uid: number; gid: number };
+  /** What its ids are on the host; those that it does not have stay. */
+  ids: { uid(id: number): number; gid(id: number): number };
   /** @throws KnownError E_RUN when the user or a group of his has no id on the host */
   check(identity: Identity): void;
 }
@@ -70,6 +72,7 @@ function withFd(fd: number, { uids, gids }: IdMaps): UserNamespace {
   return {
     fd,
     root: { uid: mapId(uids, 0) ?? 0, gid: mapId(gids, 0) ?? 0 },
+    ids: { uid: (id) => mapId(uids, id) ?? id, gid: (id) => mapId(gids, id) ?? id },
     [Symbol.dispose]: () => closeSync(fd),
     check({ uid, groups }) {
       const wrong = mapId(uids, uid) === undefined ? uid : groups.find((gid) => mapId(gids, gid) === undefined);

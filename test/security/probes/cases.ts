@@ -97,6 +97,29 @@ export const probes: readonly Probe[] = [
     unlikeDocker: 'libseccomp of the runtime decides about calls that it does not know',
   },
   {
+    title: 'X29 calls through the gate of 32-bit programs',
+    script: '/probe i386',
+    expected: new RegExp(
+      `^(no such gate\n|${[
+        ...['getpid allowed', 'mount EPERM', 'umount2 EPERM', 'reboot EPERM', 'iopl EPERM', 'init_module EPERM'],
+        ...[
+          'personality 8 allowed',
+          'personality 1 EPERM',
+          'personality 8 and more above allowed',
+          'pivot_root EPERM',
+          'kexec_load EPERM',
+          'add_key EPERM',
+        ],
+        ...['keyctl EPERM', 'unshare EPERM', 'clone NEWUSER EPERM', 'perf_event_open EPERM', 'open_by_handle_at EPERM'],
+        ...['setns EPERM', 'bpf EPERM', 'socket vsock EPERM', 'userfaultfd EPERM', 'io_uring_setup EPERM'],
+        ...['fsopen EPERM', 'clone3 ENOSYS'],
+      ]
+        .map((line) => `${line}\n`)
+        .join('')})$`,
+    ),
+    unlikeDocker: 'AF_VSOCK and io_uring are refused since newer profiles; see the sweep with the same profile',
+  },
+  {
     title: 'X24 a file with capabilities gives a user no more than the bounding set',
     flags: ['-u', '1000'],
     script: '/with-capability; /with-forbidden-capability 2>/dev/null || echo refused',

@@ -18,13 +18,13 @@
 static void say(const char *what, long result) { printf("%s %s\n", what, result < 0 ? strerrorname_np(errno) : "allowed"); }
 
 /* In a process of its own, which may be killed, stopped or never come back. */
-static int attempt(long number, long a, long b, long c, long d, long e, long f) {
+static int apart(long (*call)(long, const long *), long number, const long *words) {
   pid_t pid = fork();
   if (pid == 0) {
     alarm(1);
     setsid();
     errno = 0;
-    syscall(number, a, b, c, d, e, f);
+    call(number, words);
     _exit(errno > 250 ? 250 : errno);
   }
   int status = 0;
@@ -32,18 +32,52 @@ static int attempt(long number, long a, long b, long c, long d, long e, long f) 
   return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
+static long native(long number, const long *words) { return syscall(number, words[0], words[1], words[2], words[3], words[4], words[5]); }
+
+static int attempt(long number, long a, long b, long c, long d, long e, long f) { return apart(native, number, (long[]){a, b, c, d, e, f}); }
+
 /* Those that are refused before the kernel looks at an argument: EPERM, or ENOSYS for what the filter does not know. */
-static void refused(void) {
+static void sweep(long (*call)(long, const long *), const long *skipped, size_t count) {
   for (long number = 0; number < 470; number++) {
-    /* They end, stop, or copy the process, and would answer as the child. */
-    static const long skipped[] = {SYS_exit, SYS_exit_group, SYS_rt_sigreturn, SYS_fork, SYS_vfork, SYS_clone, SYS_pause, SYS_kill, SYS_tkill, SYS_tgkill, SYS_vhangup, SYS_reboot, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo};
     int skip = 0;
-    for (size_t i = 0; i < sizeof skipped / sizeof *skipped; i++) skip |= skipped[i] == number;
+    for (size_t i = 0; i < count; i++) skip |= skipped[i] == number;
     if (skip) continue;
-    int result = attempt(number, -1, -1, -1, -1, -1, -1);
+    int result = apart(call, number, (long[]){-1, -1, -1, -1, -1, -1});
     if (result == EPERM || result == ENOSYS) printf("%ld %s\n", number, result == EPERM ? "EPERM" : "ENOSYS");
   }
 }
+
+static void refused(void) {
+  /* They end, stop, or copy the process, and would answer as the child. */
+  static const long skipped[] = {SYS_exit, SYS_exit_group, SYS_rt_sigreturn, SYS_fork, SYS_vfork, SYS_clone, SYS_pause, SYS_kill, SYS_tkill, SYS_tgkill, SYS_vhangup, SYS_reboot, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo};
+  sweep(native, skipped, sizeof skipped / sizeof *skipped);
+}
+
+#ifdef __x86_64__
+/* The old gate, by which a 64-bit program makes calls with the numbers of i386 (arch/x86/entry/syscalls/syscall_32.tbl). */
+static long old_gate(long number, const long *words) {
+  long result, last = words[5];
+  __asm__ volatile("xchg %%rbp, %[last]\n\tint $0x80\n\txchg %%rbp, %[last]" : "=a"(result), [last] "+r"(last) : "a"(number), "b"(words[0]), "c"(words[1]), "d"(words[2]), "S"(words[3]), "D"(words[4]) : "memory", "r8", "r9", "r10", "r11");
+  if (result < 0) errno = -result;
+  return result < 0 ? -1 : result;
+}
+
+static void i386(void) {
+  static const struct { const char *name; long number, first; } calls[] = {
+      {"getpid", 20, 0}, {"mount", 21, 0}, {"umount2", 52, 0}, {"reboot", 88, 0}, {"iopl", 110, 3}, {"init_module", 128, 0}, {"personality 8", 136, 8}, {"personality 1", 136, 1}, {"personality 8 and more above", 136, 0x100000008}, {"pivot_root", 217, 0}, {"kexec_load", 283, 0}, {"add_key", 286, 0}, {"keyctl", 288, 0}, {"unshare", 310, CLONE_NEWNS}, {"clone NEWUSER", 120, CLONE_NEWUSER | SIGCHLD}, {"perf_event_open", 336, 0}, {"open_by_handle_at", 342, -1}, {"setns", 346, 0}, {"bpf", 357, 0}, {"socket vsock", 359, 40}, {"userfaultfd", 374, 0}, {"io_uring_setup", 425, 1}, {"fsopen", 430, 0}, {"clone3", 435, 0}};
+  for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+    int result = apart(old_gate, calls[i].number, (long[]){calls[i].first, 0, 0, 0, 0, 0});
+    if (result == 1000 + SIGSEGV) { printf("no such gate\n"); return; }
+    printf("%s %s\n", calls[i].name, result == 0 ? "allowed" : strerrorname_np(result));
+  }
+}
+
+static void refused_i386(void) {
+  /* exit fork pause kill vfork clone exit_group sigreturn rt_sigreturn tkill tgkill vhangup reboot rt_sigqueueinfo rt_tgsigqueueinfo */
+  static const long skipped[] = {1, 2, 29, 37, 190, 120, 252, 119, 173, 238, 270, 111, 88, 178, 335};
+  sweep(old_gate, skipped, sizeof skipped / sizeof *skipped);
+}
+#endif
 
 static void namespaces(void) {
   static const struct { const char *name; unsigned long flag; } kinds[] = {
@@ -118,9 +152,9 @@ static int with_key(char **command) {
   return say(*command, -1), 1;
 }
 
-/* Exchanges two names for ever. */
+/* Exchanges two names for ever; one may be missing for a moment. */
 static int swap(const char *one, const char *other) {
-  for (;;) if (syscall(SYS_renameat2, AT_FDCWD, one, AT_FDCWD, other, 2) < 0) return say("renameat2", -1), 1;
+  for (;;) if (syscall(SYS_renameat2, AT_FDCWD, one, AT_FDCWD, other, 2) < 0 && errno != ENOENT) return say("renameat2", -1), 1;
 }
 
 static void terminal(const char *text) {
@@ -132,6 +166,10 @@ int main(int count, char **words) {
   setvbuf(stdout, 0, _IONBF, 0);
   const char *word = count > 1 ? words[1] : "ids";
   if (!strcmp(word, "refused")) refused();
+#ifdef __x86_64__
+  else if (!strcmp(word, "i386")) i386();
+  else if (!strcmp(word, "refused-i386")) refused_i386();
+#endif
   else if (!strcmp(word, "namespaces")) namespaces();
   else if (!strcmp(word, "arguments")) arguments();
   else if (!strcmp(word, "others")) others();

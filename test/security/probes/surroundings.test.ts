@@ -133,6 +133,15 @@ test('N04 the processes around a container have no environment, folder or descri
   assert.equal(tsrun(root, [dir], { shell: script }).stdout, '0 / 0\n');
 });
 
+test('X29 what a profile denies by an argument cannot be hidden in the upper half of a register', { skip }, (t) => {
+  const profile = join(tempDir(t), 'profile.json');
+  const rule = { names: ['personality'], action: 'SCMP_ACT_ERRNO', args: [{ index: 0, op: 'SCMP_CMP_EQ', value: 8 }] };
+  writeFileSync(profile, JSON.stringify({ defaultAction: 'SCMP_ACT_ALLOW', syscalls: [rule] }));
+  const flags = ['--rm', '--security-opt', `seccomp=${profile}`, 'probes'];
+  const { stdout, stderr } = tsrun(root, [...flags, 'sh', '-c', '/probe i386 | grep -E "personality|gate"']);
+  assert.match(stdout, /^(no such gate|personality 8 EPERM\n.*\npersonality 8 and more above EPERM)\n$/, stderr);
+});
+
 test('X30 X51 C11 what is refused before anything is made', { skip }, (t) => {
   const dir = tempDir(t);
   const profile = (text: string): string => {

@@ -93,7 +93,7 @@ test('what cannot be written or found is told', { skip }, async (t) => {
     [['save'], /'tsimage save' requires at least 1 argument/],
     [['save', '--format', 'other', 'x:1'], /invalid argument "other" for "--format" flag/],
     [['load', '-i', join(folder, 'none')], /^tsimage: cannot open ".*none": ENOENT\n$/],
-    [['load', 'x'], /'tsimage load' requires 0 arguments/],
+    [['load', 'x'], /'tsimage load' accepts no arguments/],
     [['load'], /^tsimage: the archive is empty\n$/],
   ] as const) {
     const { status, stderr } = await cli('tsimage', root, args);

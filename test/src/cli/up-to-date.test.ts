@@ -8,7 +8,8 @@ import { addImage } from '../../../fixtures/registry/contents.js';
 import { on, status } from '../../../fixtures/registry/faults.js';
 import { buildImage } from '../../../fixtures/registry/image.js';
 import { sayUpToDate } from '../../../src/cli/up-to-date.js';
-import { digestOf } from '../../../store/oci/digest.js';
+import { lastUse, recordUse } from '../../../store/images/last-use.js';
+import { digestOf, type ImageId } from '../../../store/oci/digest.js';
 import { cli } from '../../support/cli.js';
 import { run } from '../../support/dockerd.js';
 import { contentsWith, repository, serve } from '../../support/registry.js';
@@ -73,6 +74,16 @@ test('what is up to date is told as the full program tells it, by one request', 
   const { requests, stderr } = await compare(setting, [`${bare}@${digestOf(image.manifest.bytes)}`]);
   assert.deepEqual(requests, []);
   assert.match(stderr, /Image is up to date/);
+});
+
+test('it counts as a use of the image, as in the full program', async (t) => {
+  const { root, name, short, full } = await prepare(t);
+  const id = digestOf(image.config) as string as ImageId;
+  for (const program of [short, full]) {
+    recordUse(root, id, new Date(0));
+    assert.equal((await program([name])).status, 0);
+    assert.ok((lastUse(root, id) ?? 0) > 0);
+  }
 });
 
 test('everything else is left to the full program', async (t) => {

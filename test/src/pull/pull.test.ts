@@ -53,9 +53,9 @@ for (const format of ['docker', 'oci'] as const)
       assert.deepEqual(treeTimes(root), mtime, 'something was written');
     });
 
-/** Everything with its times: what a write anywhere would change. */
+/** Everything with its times, except that of the last use: what a write anywhere would change. */
 function treeTimes(root: string): string[] {
-  return describeTree(root);
+  return describeTree(root).filter((line) => !line.startsWith('/tspull/used/'));
 }
 
 test('a layer that is here is not fetched again, also for another image', { skip }, async (t) => {

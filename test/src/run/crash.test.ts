@@ -68,7 +68,7 @@ test('SIGKILL at random moments leaves no mount, no process, and nothing after t
 });
 
 test('a killed container without --rm is kept as exited, 137', { skip }, async () => {
-  const child = tsrunAsync(root, ['--name', 'victim', 'bb', 'sh', '-c', 'echo up; sleep 60']);
+  const child = tsrunAsync(root, ['--timeout', '60s', '--name', 'victim', 'bb', 'sh', '-c', 'echo up; sleep 60']);
   await child.printed('up');
   child.kill('SIGKILL');
   await child.ended;

@@ -50,7 +50,7 @@ test('in a container of a tsrun in the foreground, and with the namespaces of ot
     ['kept', ['--pid', 'host']],
     ['joined', ['--network', 'container:front', '--pid', 'container:front']],
   ] as const) {
-    const keep = name === 'kept' ? [] : ['--rm'];
+    const keep = name === 'kept' ? ['--timeout', '60s'] : ['--rm'];
     const run = tsrunAsync(root, [...keep, '--name', name, ...flags, 'bb', 'sh', '-c', 'echo up; exec sleep 600']);
     await run.printed('up\n');
     started.unshift(name);

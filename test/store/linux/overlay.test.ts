@@ -56,6 +56,25 @@ test('options longer than a page are refused, not cut', { skip }, (t) => {
   assert.equal(process.cwd(), before);
 });
 
+test('a place for temporary files that cannot be written is no hindrance', { skip }, (t) => {
+  const before = process.env['TMPDIR'];
+  const stack = makeStack(t, 2);
+  process.env['TMPDIR'] = '/proc';
+  try {
+    const fd = mountByOptions(stack);
+    t.after(() => closeSync(fd));
+    assert.equal(readTextInRoot(fd, 'top', 100), '0');
+  } finally {
+    if (before === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = before;
+  }
+  for (const folder of ['/run', '/dev/shm'])
+    assert.deepEqual(
+      readdirSync(folder).filter((name) => name.startsWith('tspull-overlay-')),
+      [],
+    );
+});
+
 test('one layer alone is a read-only view of it', { skip }, (t) => {
   const stack = makeStack(t, 1);
   const fd = mountOverlay(stack);

@@ -98,7 +98,7 @@ function directoryAt(path: string): void {
 }
 
 /** The record with its lines changed. */
-function rewrite(layer: StoredLayer, change: (lines: object[]) => (object | string)[]): void {
+function rewrite(layer: StoredLayer & { record: string }, change: (lines: object[]) => (object | string)[]): void {
   const lines = change(readTarSplit(layer.record)).map((line) =>
     typeof line === 'string' ? line : JSON.stringify(line),
   );

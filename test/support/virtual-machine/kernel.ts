@@ -30,7 +30,8 @@ export function modulesFor(kernel: Kernel, wanted: readonly string[]): string[] 
   const files = new Set<string>();
   const add = (name: string): void => {
     const file = kernel.modules.get(moduleName(name));
-    if (file === undefined) throw new Error(`the kernel of the tests has no module ${name}`);
+    if (file === undefined)
+      throw new Error(`the kernel of the tests has no module ${name}: run scripts/fetch-test-kernel.sh`);
     for (const other of dependencies(file)) add(other);
     files.add(file);
   };

@@ -3,7 +3,7 @@
  * host read-only over 9p, so that Node, the built tree and all programs are those of the host. Needs no root.
  */
 import { spawn } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
@@ -31,17 +31,26 @@ export function machineMissing(): string | false {
   return missing(program, 'busybox', 'setpriv');
 }
 
+export interface MachineOptions {
+  command: readonly string[];
+  timeoutMs: number;
+  /** Of an empty disk, /dev/vda. */
+  diskBytes: number;
+}
+
 /** Starts the machine; it ends with the command, with the test, or after `timeoutMs`. */
 export function startMachine(
   t: Pick<TestContext, 'after'>,
-  { command, timeoutMs }: { command: readonly string[]; timeoutMs: number },
+  { command, timeoutMs, diskBytes }: MachineOptions,
 ): Machine {
   const folder = tempDir(t, 'tspull-machine-');
   const console = join(folder, 'console');
   const kernel = requiredKernel();
   writeFileSync(join(folder, 'initrd'), firstRoot(kernel, command));
+  writeFileSync(join(folder, 'disk'), '');
+  truncateSync(join(folder, 'disk'), diskBytes);
   // It dies with this process, however that ends: nobody would read what it writes, and it would wait for ever.
-  const qemu = ['--pdeathsig', 'KILL', program, ...machineArguments(kernel, join(folder, 'initrd'), console)];
+  const qemu = ['--pdeathsig', 'KILL', program, ...machineArguments(kernel, folder, console)];
   const child = spawn('setpriv', qemu, {
     stdio: ['ignore', 'pipe', 'inherit'],
     timeout: timeoutMs,
@@ -65,14 +74,16 @@ function requiredKernel(): Kernel {
   return kernel;
 }
 
-function machineArguments(kernel: Kernel, initrd: string, console: string): string[] {
+function machineArguments(kernel: Kernel, folder: string, console: string): string[] {
   return [
     // An emulator: slow, but it does the same everywhere. What newer processors have is slower than doing without.
     ...['-accel', process.env['TSPULL_TEST_ACCEL'] ?? 'tcg', '-cpu', 'Nehalem', '-smp', '2', '-m', '1024'],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
     ...['-serial', `file:${console}`, '-serial', 'stdio'],
     ...['-virtfs', 'local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap'],
-    ...['-kernel', kernel.image, '-initrd', initrd, '-append', kernelParameters.join(' ')],
+    ...['-drive', `if=none,id=disk,format=raw,cache=unsafe,file=${join(folder, 'disk')}`],
+    ...['-device', 'virtio-blk-pci,drive=disk'],
+    ...['-kernel', kernel.image, '-initrd', join(folder, 'initrd'), '-append', kernelParameters.join(' ')],
   ];
 }
 
@@ -95,7 +106,15 @@ const kernelParameters = [
 ];
 
 function firstRoot(kernel: Kernel, command: readonly string[]): Buffer {
-  const modules = modulesFor(kernel, ['virtio_pci', '9pnet_virtio', '9p', 'overlay']);
+  const modules = modulesFor(kernel, [
+    'virtio_pci',
+    '9pnet_virtio',
+    '9p',
+    'overlay',
+    'virtio_blk',
+    'crc32c_generic',
+    'ext4',
+  ]);
   const inOrder = (index: number): string => String(index).padStart(2, '0');
   return initramfs([
     { path: 'bin/busybox', content: readFileSync(findProgram('busybox') ?? ''), executable: true },

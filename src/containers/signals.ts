@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
-import { KnownError } from '../../store/errors.js';
+import { isErrno, KnownError } from '../../store/errors.js';
 import { printable } from '../../store/printable.js';
+import type { ContainerRecord } from './container-record.js';
 
 const HIGHEST = 64;
 const REAL_TIME_FIRST = 34;
@@ -25,4 +26,21 @@ export function signalNumber(text: string): number {
   const known = Object.entries(constants.signals).find(([key]) => key === `SIG${name}`);
   if (known !== undefined) return known[1];
   throw new KnownError('E_USAGE', `Invalid signal: ${printable(text)}`);
+}
+
+/** The stop signal that a container's options or its image name; undefined when neither does. */
+export function ownStopSignal({ request }: ContainerRecord): number | undefined {
+  const { stopSignal } = (request?.options ?? {}) as { stopSignal?: string };
+  const { StopSignal } = (request?.config ?? {}) as { StopSignal?: string | null };
+  const name = stopSignal || StopSignal;
+  return name ? signalNumber(name) : undefined;
+}
+
+/** To a process that may have ended. */
+export function sendSignal(pid: number, signal: number): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (!isErrno(error, 'ESRCH')) throw error;
+  }
 }

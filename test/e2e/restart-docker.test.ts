@@ -1,0 +1,143 @@
+/** After a power cut, and after a shutdown in good order, the containers run again that dockerd would bring back. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isErrno } from '../../store/errors.js';
+import { cli } from '../support/cli.js';
+import { dockerdNeeds, startDockerd } from '../support/dockerd.js';
+import { busyboxIn, importImage } from '../support/imported-image.js';
+import { missing } from '../support/needs.js';
+import { tempDir } from '../support/temp.js';
+
+const skip = missing(...dockerdNeeds, 'busybox', 'tar');
+
+const sleep = ['bb', 'sh', '-c', 'trap "exit 0" TERM; for i in $(seq 1000); do sleep 0.1; done'];
+const deaf = ['bb', 'sleep', '100'];
+
+/** How each container is made, and what is done to it afterwards. */
+const scenes: { name: string; flags: string[]; command?: string[]; after?: string[][] }[] = [
+  ...['no', 'always', 'unless-stopped', 'on-failure', 'on-failure:2'].flatMap((policy) => {
+    const word = policy.replace(':', '-');
+    const flags = ['--restart', policy];
+    return [
+      { name: `${word}-runs`, flags },
+      { name: `${word}-deaf`, flags, command: deaf },
+      { name: `${word}-stopped`, flags, after: [['stop', `${word}-stopped`]] },
+      { name: `${word}-stopped-hard`, flags, command: deaf, after: [['stop', '-t', '0', `${word}-stopped-hard`]] },
+      { name: `${word}-killed`, flags, after: [['kill', `${word}-killed`]] },
+      { name: `${word}-paused`, flags, after: [['pause', `${word}-paused`]] },
+      {
+        name: `${word}-started-again`,
+        flags,
+        after: [
+          ['stop', `${word}-started-again`],
+          ['start', `${word}-started-again`],
+        ],
+      },
+    ];
+  }),
+  { name: 'failure-ended-well', flags: ['--restart', 'on-failure'], command: ['bb', 'true'] },
+  { name: 'failure-used-up', flags: ['--restart', 'on-failure:1'], command: ['bb', 'sh', '-c', 'exit 4'] },
+  { name: 'updated', flags: [], after: [['update', '--restart', 'always', 'updated']] },
+  { name: 'thrown-away', flags: ['--rm'] },
+];
+const neverStarted = ['create', '--restart', 'always', '--network', 'none', '--name', 'never', ...sleep];
+
+function pidsWhere(isWanted: (line: string) => boolean): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        return isWanted(readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' '));
+      } catch (error) {
+        if (!isErrno(error, 'ENOENT', 'ESRCH')) throw error;
+        return false;
+      }
+    })
+    .map(Number);
+}
+
+function killAll(pids: number[]): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      if (!isErrno(error, 'ESRCH')) throw error;
+    }
+  }
+}
+
+test('the containers that dockerd brings back, after a power cut and after a shutdown', {
+  skip,
+  timeout: 240_000,
+}, async (t) => {
+  let daemon = await startDockerd(t);
+  const root = join(tempDir(t), 'ours');
+  t.after(() => killAll(pidsWhere((line) => line.startsWith('tspull-supervisor') && line.includes(root))));
+  await importImage(daemon, root, 'bb', busyboxIn(tempDir(t)));
+  const ours = (...args: string[]) => cli('tscontainer', root, args);
+  const ok = async (...args: string[]): Promise<void> => {
+    const { status, stderr } = await ours(...args);
+    assert.equal(status, 0, `${args.join(' ')}: ${stderr}`);
+  };
+  const both = async (args: string[]): Promise<void> => {
+    const [first, ...rest] = args;
+    const [a, b] = await Promise.all([daemon.docker(args), first === 'run' ? cli('tsrun', root, rest) : ours(...args)]);
+    assert.equal(b.status, a.status, `${args.join(' ')}\n${a.stderr}${b.stderr}`);
+  };
+  const make = async ({ name, flags, command = sleep, after = [] }: (typeof scenes)[number]): Promise<void> => {
+    await both(['run', '-d', '--network', 'none', '--name', name, ...flags, ...command]);
+    if (name === 'failure-used-up') await both(['wait', name]);
+    for (const args of after) await both(args);
+  };
+  for (let at = 0; at < scenes.length; at += 4) await Promise.all(scenes.slice(at, at + 4).map(make));
+  await both(neverStarted);
+  const question = ['ps', '-a', '--format', '{{.Names}} {{.State}}'];
+  const states = async (side: 'docker' | 'ours'): Promise<string[]> => {
+    const { stdout } = side === 'docker' ? await daemon.docker(question) : await ours(...question);
+    return stdout.trim().split('\n').sort();
+  };
+  /** dockerd does it after it has begun to answer. */
+  const compare = async (when: string): Promise<string[]> => {
+    let [theirs, own] = [await states('docker'), await states('ours')];
+    for (let tries = 0; tries < 30 && theirs.join() !== own.join(); tries++) {
+      await delay(500);
+      [theirs, own] = [await states('docker'), await states('ours')];
+    }
+    assert.deepEqual(own, theirs, when);
+    return own;
+  };
+  await compare('before');
+
+  const containers = (await daemon.docker(['inspect', '-f', '{{.State.Pid}}', ...(await ids(daemon.docker))])).stdout;
+  const home = dirname(daemon.host.slice('unix://'.length));
+  await daemon.kill();
+  killAll(pidsWhere((line) => line.includes(`${home}/exec`)));
+  killAll(
+    containers
+      .split('\n')
+      .map(Number)
+      .filter((pid) => pid > 0),
+  );
+  killAll(pidsWhere((line) => line.startsWith('tspull-supervisor') && line.includes(root)));
+  daemon = await startDockerd(t, { root: daemon.root });
+  await ok('start', '--all-restartable');
+  const after = await compare('after a power cut');
+  assert.ok(after.includes('always-stopped running') && after.includes('unless-stopped-stopped exited'), after.join());
+
+  await daemon.stop();
+  await ok('stop', '--all-restartable', '-t', '1');
+  assert.ok((await states('ours')).every((line) => !/^(always|unless|on-failure).* running$/.test(line)));
+  daemon = await startDockerd(t, { root: daemon.root });
+  await ok('start', '--all-restartable');
+  await compare('after a shutdown');
+  await daemon.docker(['rm', '-f', ...(await ids(daemon.docker))]);
+  const names = (await ours('ps', '-aq')).stdout.trim().split('\n');
+  await ok('rm', '-f', ...names);
+});
+
+async function ids(docker: Awaited<ReturnType<typeof startDockerd>>['docker']): Promise<string[]> {
+  return (await docker(['ps', '-aq'])).stdout.trim().split('\n');
+}
