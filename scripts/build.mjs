@@ -176,7 +176,7 @@ for (const name of Object.keys(rests))
     minifyIdentifiers: true,
     supported: { 'dynamic-import': false },
     define: { ...commonJs, BUILD: JSON.stringify(buildId) },
-    banner: { js: '#!/usr/bin/env node' },
+    banner: { js: '#!/usr/bin/env -S node --' },
     plugins: [restApart],
   });
 writeFileSync('dist/programs/package.json', '{"type":"commonjs"}\n');
