@@ -86,7 +86,7 @@ export const lifeCases: readonly Case[] = [
   [`run -d --name x bb ${deaf}`, 'pause x', fails('attach x')],
   ['run -d --name x bb true', 'wait x', fails('attach x')],
   [fails('attach nosuch'), fails('attach')],
-  ['run -di --name x bb sh -c "read a; echo got $a; exit 3"', { run: 'attach x', input: 'line\n' }],
+  ['run -di --name x bb sh -c "read a; exit 3"', { run: 'attach x', input: 'line\n' }],
   ['run -d --name x bb sh -c "sleep 1; echo late; exit 2"', 'attach x'],
   ['run -di --name x bb cat', "inspect -f '{{.Config.OpenStdin}} {{.Config.StdinOnce}}' x"],
   ['create -i --name x bb cat', "inspect -f '{{.Config.OpenStdin}} {{.Config.StdinOnce}}' x"],
