@@ -27,17 +27,21 @@ export async function updateFromFlags(
       await updateContainer(root, name, change);
       context.out(`${printable(name)}\n`);
     } catch (error) {
-      context.report(error);
+      context.report(asFailureOfUpdate(error));
     }
   }
 }
 
-/** Only run ends with 125 for it. */
+/** 125 is for run alone. */
+function asFailureOfUpdate(error: unknown): unknown {
+  return error instanceof KnownError ? withExitCode(error, 1) : error;
+}
+
 function policyFrom(text: string): RestartPolicy {
   try {
     return parseRestartPolicy(text);
   } catch (error) {
-    throw error instanceof KnownError ? withExitCode(error, 1) : error;
+    throw asFailureOfUpdate(error);
   }
 }
 
