@@ -11,6 +11,7 @@ import { checkImages } from './check-images.js';
 import { checkLayers } from './check-layers.js';
 import { checkOrphans } from './check-orphans.js';
 import { type Finding, keyOf } from './finding.js';
+import { whatLasts } from './lasting.js';
 import { type LayerTruth, layerTruths, type Truths } from './layer-truths.js';
 import { openRootView } from './root-view.js';
 import { recordPath, type Survey, surveyRoot } from './survey.js';
@@ -66,6 +67,10 @@ const MAX_LOOKS = 4;
  * has it as well, at which our own programs are kept from changing anything.
  */
 export function examine(root: string): Examination {
+  return whatLasts(root, () => lookTwice(root));
+}
+
+function lookTwice(root: string): Examination {
   let seen = examineOnce(root, false);
   for (let look = 1; look < MAX_LOOKS && seen.findings.length > 0; look++) {
     using _quiet = keepQuiet(root);
