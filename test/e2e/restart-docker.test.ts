@@ -84,50 +84,57 @@ test('the containers that dockerd brings back, after a power cut and after a shu
     if (name === 'failure-used-up') await both(['wait', name]);
     for (const args of after) await both(args);
   };
-  for (let at = 0; at < scenes.length; at += 4) await Promise.all(scenes.slice(at, at + 4).map(make));
-  await both(neverStarted);
-  const question = ['ps', '-a', '--format', '{{.Names}} {{.State}}'];
-  const states = async (side: 'docker' | 'ours'): Promise<string[]> => {
-    const { stdout } = side === 'docker' ? await daemon.docker(question) : await ours(...question);
-    return stdout.trim().split('\n').sort();
-  };
-  /** dockerd does it after it has begun to answer. */
-  const compare = async (when: string): Promise<string[]> => {
-    let [theirs, own] = [await states('docker'), await states('ours')];
-    for (let tries = 0; tries < 30 && theirs.join() !== own.join(); tries++) {
-      await delay(500);
-      [theirs, own] = [await states('docker'), await states('ours')];
-    }
-    assert.deepEqual(own, theirs, when);
-    return own;
-  };
-  await compare('before');
+  try {
+    for (let at = 0; at < scenes.length; at += 4) await Promise.all(scenes.slice(at, at + 4).map(make));
+    await both(neverStarted);
+    const question = ['ps', '-a', '--format', '{{.Names}} {{.State}}'];
+    const states = async (side: 'docker' | 'ours'): Promise<string[]> => {
+      const { stdout } = side === 'docker' ? await daemon.docker(question) : await ours(...question);
+      return stdout.trim().split('\n').sort();
+    };
+    /** dockerd does it after it has begun to answer. */
+    const compare = async (when: string): Promise<string[]> => {
+      let [theirs, own] = [await states('docker'), await states('ours')];
+      for (let tries = 0; tries < 30 && theirs.join() !== own.join(); tries++) {
+        await delay(500);
+        [theirs, own] = [await states('docker'), await states('ours')];
+      }
+      assert.deepEqual(own, theirs, when);
+      return own;
+    };
+    await compare('before');
 
-  const containers = (await daemon.docker(['inspect', '-f', '{{.State.Pid}}', ...(await ids(daemon.docker))])).stdout;
-  const home = dirname(daemon.host.slice('unix://'.length));
-  await daemon.kill();
-  killAll(pidsWhere((line) => line.includes(`${home}/exec`)));
-  killAll(
-    containers
-      .split('\n')
-      .map(Number)
-      .filter((pid) => pid > 0),
-  );
-  killAll(pidsWhere((line) => line.startsWith('tspull-supervisor') && line.includes(root)));
-  daemon = await startDockerd(t, { root: daemon.root });
-  await ok('start', '--all-restartable');
-  const after = await compare('after a power cut');
-  assert.ok(after.includes('always-stopped running') && after.includes('unless-stopped-stopped exited'), after.join());
+    const containers = (await daemon.docker(['inspect', '-f', '{{.State.Pid}}', ...(await ids(daemon.docker))])).stdout;
+    const home = dirname(daemon.host.slice('unix://'.length));
+    await daemon.kill();
+    killAll(pidsWhere((line) => line.includes(`${home}/exec`)));
+    killAll(
+      containers
+        .split('\n')
+        .map(Number)
+        .filter((pid) => pid > 0),
+    );
+    killAll(pidsWhere((line) => line.startsWith('tspull-supervisor') && line.includes(root)));
+    daemon = await startDockerd(t, { root: daemon.root });
+    await ok('start', '--all-restartable');
+    const after = await compare('after a power cut');
+    assert.ok(
+      after.includes('always-stopped running') && after.includes('unless-stopped-stopped exited'),
+      after.join(),
+    );
 
-  await daemon.stop();
-  await ok('stop', '--all-restartable', '-t', '1');
-  assert.ok((await states('ours')).every((line) => !/^(always|unless|on-failure).* running$/.test(line)));
-  daemon = await startDockerd(t, { root: daemon.root });
-  await ok('start', '--all-restartable');
-  await compare('after a shutdown');
-  await daemon.docker(['rm', '-f', ...(await ids(daemon.docker))]);
-  const names = (await ours('ps', '-aq')).stdout.trim().split('\n');
-  await ok('rm', '-f', ...names);
+    await daemon.stop();
+    await ok('stop', '--all-restartable', '-t', '1');
+    assert.ok((await states('ours')).every((line) => !/^(always|unless|on-failure).* running$/.test(line)));
+    daemon = await startDockerd(t, { root: daemon.root });
+    await ok('start', '--all-restartable');
+    await compare('after a shutdown');
+  } finally {
+    // Those that are paused would outlive everything else.
+    await daemon.docker(['rm', '-f', ...(await ids(daemon.docker))]);
+    await ours('rm', '-f', ...(await ours('ps', '-aq')).stdout.trim().split('\n'));
+  }
+  assert.equal((await ours('ps', '-aq')).stdout, '');
 });
 
 async function ids(docker: Awaited<ReturnType<typeof startDockerd>>['docker']): Promise<string[]> {
