@@ -1,6 +1,6 @@
 /** Files that configure registries, and what is wrong with them. */
 import { readFileSync } from 'node:fs';
-import { isErrno, KnownError } from '../../../store/errors.js';
+import { errnoCode, isErrno, KnownError } from '../../../store/errors.js';
 import { printable } from '../../../store/printable.js';
 import type { Provenance } from '../endpoint-plan.js';
 
@@ -10,13 +10,21 @@ export function readConfigFile(path: string): string | undefined {
     return readFileSync(path, 'utf8');
   } catch (cause) {
     if (isErrno(cause, 'ENOENT', 'ENOTDIR')) return undefined;
-    throw new KnownError('E_CONFIG', `cannot read the configuration of registries in "${printable(path)}"`, { cause });
+    const what = `cannot read the configuration of registries in "${printable(path)}"${reasonText(cause)}`;
+    throw new KnownError('E_CONFIG', what, { cause });
   }
 }
 
 /** `"/etc/…/hosts.toml", line 3: problem`. The problem must not quote values: they may be secrets. */
 export function configError(at: Pick<Provenance, 'file' | 'line'>, problem: string, cause?: unknown): KnownError {
-  return new KnownError('E_CONFIG', `${placeText(at)}: ${problem}`, cause === undefined ? {} : { cause });
+  const text = `${placeText(at)}: ${problem}${reasonText(cause)}`;
+  return new KnownError('E_CONFIG', text, cause === undefined ? {} : { cause });
+}
+
+/** The kernel's reason: it need not be the file's, as when too many are open. */
+function reasonText(cause: unknown): string {
+  const code = errnoCode(cause);
+  return code === undefined ? '' : ` (${code})`;
 }
 
 export function placeText({ file, line }: Pick<Provenance, 'file' | 'line'>): string {
