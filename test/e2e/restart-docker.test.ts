@@ -1,6 +1,6 @@
 /** After a power cut, and after a shutdown in good order, the containers run again that dockerd would bring back. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -61,6 +61,16 @@ function killAll(pids: number[]): void {
   }
 }
 
+/** What is frozen cannot be killed; the power takes that along as well. */
+function thaw(pid: number): void {
+  const groups = readFileSync(`/proc/${pid}/cgroup`, 'latin1');
+  const freezer = /^\d+:freezer:(.*)$/m.exec(groups)?.[1];
+  if (freezer !== undefined) writeFileSync(`/sys/fs/cgroup/freezer${freezer}/freezer.state`, 'THAWED');
+  const unified = /^0::(\/.+)$/m.exec(groups)?.[1];
+  const state = `/sys/fs/cgroup${unified}/cgroup.freeze`;
+  if (unified !== undefined && existsSync(state)) writeFileSync(state, '0');
+}
+
 test('the containers that dockerd brings back, after a power cut and after a shutdown', {
   skip,
   timeout: 240_000,
@@ -108,12 +118,12 @@ test('the containers that dockerd brings back, after a power cut and after a shu
     const home = dirname(daemon.host.slice('unix://'.length));
     await daemon.kill();
     killAll(pidsWhere((line) => line.includes(`${home}/exec`)));
-    killAll(
-      containers
-        .split('\n')
-        .map(Number)
-        .filter((pid) => pid > 0),
-    );
+    const pids = containers
+      .split('\n')
+      .map(Number)
+      .filter((pid) => pid > 0);
+    for (const pid of pids) thaw(pid);
+    killAll(pids);
     killAll(pidsWhere((line) => line.startsWith('tspull-supervisor') && line.includes(root)));
     daemon = await startDockerd(t, { root: daemon.root });
     await ok('start', '--all-restartable');
