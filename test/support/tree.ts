@@ -64,3 +64,8 @@ export function listTree(root: string): string[] {
     .filter(Boolean)
     .sort();
 }
+
+/** Everything with its times, except that of the last use: what a write anywhere would change. */
+export function treeTimes(root: string): string[] {
+  return describeTree(root).filter((line) => !line.startsWith('/tspull/used/'));
+}

@@ -13,7 +13,7 @@ import { layoutFiles, newSavedFiles, packFiles, savedFiles } from '../../support
 import { missing } from '../../support/needs.js';
 import { checkStore } from '../../support/store-state.js';
 import { file, symlink, tar } from '../../support/tar-builder.js';
-import { describeTree } from '../../support/tree.js';
+import { treeTimes } from '../../support/tree.js';
 
 const skip = missing('root');
 
@@ -40,9 +40,9 @@ test('a docker-archive: pulled with all its names, complete, then up to date', {
   assert.equal(events.filter((event) => event.type === 'layer' && event.status === 'complete').length, 3);
   assert.ok(events.some((event) => event.type === 'progress' && event.current === event.total));
   assert.equal(events.filter(({ type }) => type === 'done').length, 2);
-  const before = describeTree(archive.root);
+  const before = treeTimes(archive.root);
   assert.equal((await archive.pull())[0]?.upToDate, true);
-  assert.deepEqual(describeTree(archive.root), before, 'something was written');
+  assert.deepEqual(treeTimes(archive.root), before, 'something was written');
 });
 
 test('all images of an archive, or the one that is named', { skip }, async (t) => {

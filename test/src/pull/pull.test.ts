@@ -13,7 +13,7 @@ import { serveImage } from '../../support/serve.js';
 import { checkStore } from '../../support/store-state.js';
 import { dir, file, symlink, tar } from '../../support/tar-builder.js';
 import { tempDir } from '../../support/temp.js';
-import { describeTree } from '../../support/tree.js';
+import { treeTimes } from '../../support/tree.js';
 
 const skip = missing('root');
 const layers = [
@@ -52,11 +52,6 @@ for (const format of ['docker', 'oci'] as const)
       assert.equal(registry.requests.length, before + 1, 'a digest that is here needs no request');
       assert.deepEqual(treeTimes(root), mtime, 'something was written');
     });
-
-/** Everything with its times, except that of the last use: what a write anywhere would change. */
-function treeTimes(root: string): string[] {
-  return describeTree(root).filter((line) => !line.startsWith('/tspull/used/'));
-}
 
 test('a layer that is here is not fetched again, also for another image', { skip }, async (t) => {
   const root = join(tempDir(t), 'root');
