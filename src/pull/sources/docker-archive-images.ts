@@ -10,14 +10,13 @@ import { documentsOf, type ImageFiles } from '../../../store/archive/image-files
 import { KnownError } from '../../../store/errors.js';
 import { readChain } from '../../../store/layers/layer-db.js';
 import type { Descriptor } from '../../../store/oci/descriptor.js';
-import { type ChainId, type Digest, digestOf, parseImageId } from '../../../store/oci/digest.js';
-import { dockerConfig, dockerManifest } from '../../../store/oci/media-types.js';
+import type { ChainId, Digest } from '../../../store/oci/digest.js';
 import { printable } from '../../../store/printable.js';
 import { canonicalString, type Reference } from '../../reference.js';
 import { type FileBody, fileOrigin } from '../layer-origin.js';
-import type { ResolvedImage } from '../resolve-image.js';
 import { type FoundImage, isSameName, mergeById, noSuchImage, readName, wishedName } from './found-image.js';
 import { keptManifests } from './kept-manifests.js';
+import { madeDescriptor, withMadeManifest } from './made-manifest.js';
 import type { ImageWish } from './source-name.js';
 
 /**
@@ -105,22 +104,9 @@ function describe({ configBytes, config, layers }: ArchivedImage): Pick<FoundIma
     const label = digest ?? (diffId as string as Digest);
     const body = bodies.get(label) ?? (range === undefined ? undefined : { range, digest });
     if (body !== undefined) bodies.set(label, body);
-    return { ...plain, mediaType: '', digest: label, size: body?.range.size ?? 0 };
+    return madeDescriptor(label, body?.range.size ?? 0);
   });
-  const image = digestOf(configBytes);
-  const resolved: ResolvedImage = {
-    digest: undefined,
-    documents: [],
-    manifest: {
-      kind: 'manifest',
-      mediaType: dockerManifest,
-      config: { ...plain, mediaType: dockerConfig, digest: image, size: configBytes.length },
-      layers: descriptors,
-    },
-    config,
-    configBytes,
-    image: parseImageId(image),
-  };
+  const resolved = withMadeManifest(configBytes, config, descriptors);
   const origin = fileOrigin((label) => {
     const body = bodies.get(label);
     if (body === undefined)
@@ -129,5 +115,3 @@ function describe({ configBytes, config, layers }: ArchivedImage): Pick<FoundIma
   });
   return { resolved, origin };
 }
-
-const plain = { annotations: {}, platform: undefined };

@@ -3,14 +3,13 @@ import type { ForeignLayer } from '../../../store/archive/containers-storage.js'
 import type { ConfinedDirectory } from '../../../store/fs/confined-directory.js';
 import { readLayer } from '../../../store/layers/layer-db.js';
 import type { Descriptor } from '../../../store/oci/descriptor.js';
-import { type ChainId, type Digest, digestOf, parseImageId } from '../../../store/oci/digest.js';
+import type { ChainId, Digest } from '../../../store/oci/digest.js';
 import type { ImageConfig } from '../../../store/oci/image-config.js';
 import { assertStackable } from '../../../store/oci/manifest.js';
-import { dockerConfig, dockerManifest } from '../../../store/oci/media-types.js';
 import { rebuiltSize, type StoredLayer } from '../../../store/tar/rebuild-layer.js';
 import { fileOrigin } from '../layer-origin.js';
-import type { ResolvedImage } from '../resolve-image.js';
 import type { FoundImage } from './found-image.js';
+import { madeDescriptor, withMadeManifest } from './made-manifest.js';
 
 export interface TreeImages extends Disposable {
   /** Of the store, for messages. */
@@ -49,25 +48,12 @@ export function treeImageDescriber(root: string): Describe {
   };
   return ({ configBytes, config, layers }) => {
     assertStackable(layers.length);
-    const image = digestOf(configBytes);
     const byDigest = new Map(layers.map((layer) => [layer.diffId as string, layer]));
     const descriptors = layers.map((layer): Descriptor => {
       const digest = layer.diffId as string as Digest;
-      return { ...plain, mediaType: '', digest, size: sizeOf(layer) };
+      return madeDescriptor(digest, sizeOf(layer));
     });
-    const resolved: ResolvedImage = {
-      digest: undefined,
-      documents: [],
-      manifest: {
-        kind: 'manifest',
-        mediaType: dockerManifest,
-        config: { ...plain, mediaType: dockerConfig, digest: image, size: configBytes.length },
-        layers: descriptors,
-      },
-      config,
-      configBytes,
-      image: parseImageId(image),
-    };
+    const resolved = withMadeManifest(configBytes, config, descriptors);
     const origin = fileOrigin((digest) => {
       const layer = byDigest.get(digest);
       if (layer === undefined) throw new Error(`the store was asked for a layer ${digest} that it does not have`);
@@ -76,8 +62,6 @@ export function treeImageDescriber(root: string): Describe {
     return { resolved, origin };
   };
 }
-
-const plain = { annotations: {}, platform: undefined };
 
 /** Ends with the directory that they are read from. */
 export function imagesOf(dir: ConfinedDirectory, found: readonly FoundImage[]): TreeImages {
