@@ -1,15 +1,16 @@
 /** Repairs that ask nobody: small files that others tell the content of, and what nobody needs. */
-import { lstatSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { lstatSync, renameSync, rmSync, symlinkSync, utimesSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { errnoCode, KnownError } from '../errors.js';
 import { syncDirectory, writeFileDurably } from '../fs/atomic-file.js';
 import { makeDirectory } from '../fs/exact-mode.js';
 import { removeTree } from '../fs/remove-tree.js';
 import { recoverRepositories } from '../images/repositories-file.js';
+import { layerMemoPath } from '../layers/layer-memo.js';
 import { releaseLayers } from '../layers/release.js';
 import { isMounted } from '../linux/mounted.js';
 import { randomBytes } from '../linux/random.js';
-import type { ChainId } from '../oci/digest.js';
+import { type ChainId, hexOf } from '../oci/digest.js';
 import { type Examination, examineOnce } from './examine.js';
 import { type Finding, type Fix, keyOf } from './finding.js';
 import { openRootView } from './root-view.js';
@@ -41,11 +42,22 @@ export function applySmallFixes(
     try {
       const why = apply(root, finding.fix, now);
       if (why !== undefined) failed(finding, why);
+      else if (finding.area === 'distribution') confirmMemos(root, now, finding.path);
     } catch (error) {
       const code = errnoCode(error);
       if (code === undefined && !(error instanceof KnownError)) throw error;
       failed(finding, error instanceof Error ? error.message : String(error));
     }
+  }
+}
+
+/** A memo does not count against what dockerd has written since; what is written here says the same as the memo. */
+function confirmMemos(root: string, { layers }: Examination, path: string): void {
+  const inOneMillisecond = (Date.now() + 1) / 1000;
+  for (const { chainId, diffId } of layers) {
+    if (!path.endsWith(`/v2metadata-by-diffid/sha256/${hexOf(diffId)}`)) continue;
+    const memo = layerMemoPath(root, chainId);
+    if (lstatSync(memo, { throwIfNoEntry: false })?.isFile()) utimesSync(memo, inOneMillisecond, inOneMillisecond);
   }
 }
 

@@ -5,6 +5,7 @@ import {
   lstatSync,
   lutimesSync,
   openSync,
+  readFileSync,
   readlinkSync,
   readSync,
   statSync,
@@ -105,3 +106,16 @@ function isTold(path: string, findings: readonly { area: string; layer: string |
   const [area] = /distribution|imagedb/.exec(path) ?? [];
   return findings.some((finding) => finding.area === area || finding.layer !== undefined);
 }
+
+test('what was repaired is found when it rots again', { skip: missing('root') }, async (t) => {
+  const { root, describe, check, repair } = await makeFsckRoot(t);
+  const good = describe();
+  const [path = ''] = filesBelow(root, 'image/overlay2/distribution/v2metadata-by-diffid');
+  for (const by of [1, 2]) {
+    const at = readFileSync(join(root, path)).indexOf('"SourceRepository":"') + '"SourceRepository":"'.length;
+    flip(join(root, path), at, by);
+    assert.equal((await check()).clean, false, `flip by ${by}`);
+    assert.ok((await repair()).clean);
+    assert.deepEqual(describe(), good);
+  }
+});
