@@ -183,7 +183,7 @@ export const askCases: readonly Case[] = [
   [fails('stats --no-stream nosuch')],
   [sorted('diff ended')],
   [sorted('diff made'), fails('diff nosuch'), fails('diff')],
-  ['diff up'],
+  [sorted('diff up')],
   [
     'volume ls -q',
     "volume ls --format '{{.Name}} {{.Driver}} {{.Scope}}'",
